@@ -95,7 +95,7 @@ export class VerityHasher {
       data_size: BigInt(this.#size),
     });
     if (this.#size > 0) encoded.set(this.#root(), 16);
-    this.#hash(encoded, 0, descriptor.size, encoded, descriptor.size);
+    this.#hash(encoded, 0, descriptor.size, 1, encoded, descriptor.size);
     return objectIdFromBytes(encoded.subarray(descriptor.size, descriptor.size + this.#hashSize));
   }
 
@@ -116,7 +116,7 @@ export class VerityHasher {
     const level = this.#level(i);
     for (let done = 0; done < count;) {
       const batch = Math.min(count - done, (BLOCK_SIZE - level.used) / this.#hashSize);
-      this.#hash.blocks(data, offset + done * BLOCK_SIZE, BLOCK_SIZE, batch, level.block, level.used);
+      this.#hash(data, offset + done * BLOCK_SIZE, BLOCK_SIZE, batch, level.block, level.used);
       done += batch;
       level.used += batch * this.#hashSize;
       level.count += batch;
