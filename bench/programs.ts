@@ -1,0 +1,47 @@
+/** The programs that are compared, each as the command lines that do the same work. */
+import { execFileSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { delimiter, join } from 'node:path';
+
+export interface Program {
+  readonly name: string;
+  /** Makes an empty repository. */
+  init(repo: string): readonly string[];
+  /** Pulls `what` (a ref or a commit checksum) from the OSTree repository `source`. */
+  pull(repo: string, source: string, what: string): readonly string[];
+}
+
+export const cfsPath = join(import.meta.dirname, '../cfs');
+
+function composefs(name: string, path: string): Program {
+  return {
+    name,
+    init: (repo) => [path, '--repo', repo, 'init', '--algorithm', 'fsverity-sha256-12', '--insecure'],
+    pull: (repo, source, what) => [path, '--repo', repo, 'ostree', 'pull-local', source, what],
+  };
+}
+
+const ostree: Program = {
+  name: 'ostree',
+  init: (repo) => ['ostree', `--repo=${repo}`, 'init', '--mode=bare-user'],
+  pull: (repo, source, what) => ['ostree', `--repo=${repo}`, 'pull-local', source, what],
+};
+
+function find(name: string): string | undefined {
+  const folders = [...(process.env['PATH'] ?? '').split(delimiter), join(homedir(), '.cargo/bin')];
+  return folders.map((folder) => join(folder, name)).find((path) => existsSync(path));
+}
+
+/** `cfs` of this clone, `ostree`, and `cfsctl` where it is installed. */
+export function programs(): readonly Program[] {
+  const cfsctl = find('cfsctl');
+  if (cfsctl === undefined) console.error('cfsctl is not installed: its rows are left out.');
+  return [composefs('cfs', cfsPath), ostree, ...(cfsctl === undefined ? [] : [composefs('cfsctl', cfsctl)])];
+}
+
+/** Runs a command that is not measured, and gives its standard output. */
+export function run(argv: readonly string[]): string {
+  const [program = '', ...args] = argv;
+  return execFileSync(program, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'], maxBuffer: 1 << 26 });
+}
