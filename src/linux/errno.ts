@@ -1,0 +1,41 @@
+/** Failures of our own system calls, in the shape of those of Node's: `code`, `errno`, `syscall`, `path`. */
+import { getSystemErrorMap } from 'node:util';
+
+/** Numbers on x86-64 and arm64 that callers act upon. */
+export const EPERM = 1;
+export const EAGAIN = 11;
+export const EBUSY = 16;
+export const ENXIO = 6;
+export const ENOTBLK = 15;
+export const EINTR = 4;
+export const ERANGE = 34;
+export const ENODATA = 61;
+
+/** Those that libuv, where the other names come from, does not know. */
+const others: ReadonlyMap<number, readonly [string, string]> = new Map([
+  [ENOTBLK, ['ENOTBLK', 'block device required']],
+  [74, ['EBADMSG', 'bad message']],
+  [117, ['EUCLEAN', 'structure needs cleaning']],
+  [126, ['ENOKEY', 'required key not available']],
+  [129, ['EKEYREJECTED', 'key was rejected by service']],
+]);
+
+export class SystemError extends Error {
+  /** As Node has it: negative. */
+  readonly errno: number;
+  /** The name, such as `ENOTSUP`. Both EOPNOTSUPP and ENOTSUP are number 95, called `ENOTSUP`. */
+  readonly code: string;
+  readonly syscall: string;
+  declare readonly path?: string;
+
+  constructor(errno: number, syscall: string, path?: string, detail?: string) {
+    const [code, meaning] = others.get(errno) ?? getSystemErrorMap().get(-errno) ?? [`E${errno}`, 'unknown error'];
+    const where = path === undefined ? '' : ` '${path}'`;
+    super(`${code}: ${meaning}, ${syscall}${where}${detail === undefined ? '' : `: ${detail}`}`);
+    this.name = 'SystemError';
+    this.errno = -errno;
+    this.code = code;
+    this.syscall = syscall;
+    if (path !== undefined) this.path = path;
+  }
+}

@@ -1,0 +1,66 @@
+/**
+ * The C library of the running process, through koffi. Loading koffi costs some milliseconds, so it happens with the first
+ * call, not with the import. Calls are synchronous: koffi's asynchronous calls lose `errno`.
+ */
+import { createRequire } from 'node:module';
+import { SystemError } from './errno.ts';
+
+type Koffi = typeof import('koffi');
+
+let koffi: Koffi | undefined;
+let libc: ReturnType<Koffi['load']> | undefined;
+
+function load(): ReturnType<Koffi['load']> {
+  koffi ??= createRequire(import.meta.url)('koffi') as Koffi;
+  return (libc ??= koffi.load(null));
+}
+
+/** What a parameter of a C function takes. `intptr` stands for `ssize_t` and `long`. */
+export type CType = 'int' | 'uint' | 'ulong' | 'intptr' | 'size_t' | 'const char *' | 'void *';
+
+/** What may be passed: numbers, text (as UTF-8), bytes (as pointer to them), or null. */
+export type CValue = number | bigint | string | Uint8Array | null;
+
+/**
+ * The C function `name`, bound at its first call. Variadic functions are declared with the types they are called with; that
+ * is right for integers and pointers on x86-64 and arm64 Linux.
+ */
+// oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- it types the parameters of the result
+export function libcFunction<Args extends readonly CValue[]>(
+  name: string,
+  result: 'int' | 'intptr',
+  parameters: readonly CType[],
+): (...args: Args) => number {
+  let bound: ((...args: Args) => number) | undefined;
+  return (...args) => {
+    bound ??= load().func(name, result === 'intptr' ? 'intptr_t' : result, parameters.map(koffiType)) as (
+      ...args: Args
+    ) => number;
+    return bound(...args);
+  };
+}
+
+function koffiType(type: CType): string {
+  if (type === 'ulong') return 'unsigned long';
+  if (type === 'uint') return 'unsigned int';
+  return type === 'intptr' ? 'intptr_t' : type;
+}
+
+/** `errno` of the last call. Any other call in between, also one of Node's, may have replaced it. */
+export function lastErrno(): number {
+  return koffi === undefined ? 0 : koffi.errno();
+}
+
+/** Gives `result` back unless it is -1, which throws what `errno` says. Call it on the result directly. */
+export function check(result: number, syscall: string, path?: string): number {
+  if (result === -1) throw new SystemError(lastErrno(), syscall, path);
+  return result;
+}
+
+/** Bytes as C text: with a NUL behind them. Text becomes one byte per character (`latin1`) or UTF-8. */
+export function cString(text: string | Uint8Array, encoding: 'utf8' | 'latin1' = 'utf8'): Uint8Array {
+  if (typeof text === 'string') return Buffer.from(`${text}\0`, encoding);
+  const bytes = new Uint8Array(text.length + 1);
+  bytes.set(text);
+  return bytes;
+}

@@ -1,0 +1,70 @@
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { attachLoop, mountComposefs, mountErofs, unmount } from '../../src/linux/mount.ts';
+import { closeSync, openSync } from 'node:fs';
+
+const directory = mkdtempSync(join(tmpdir(), 'cfs-mount-'));
+after(() => rmSync(directory, { recursive: true, force: true }));
+const target = join(directory, 'target');
+const objects = join(directory, 'objects');
+mkdirSync(target);
+mkdirSync(objects);
+const image = join(directory, 'image');
+cpSync(new URL('../../fixtures/images/1.v1.erofs', import.meta.url), image);
+
+const skip =
+  process.getuid?.() !== 0
+    ? 'mounting needs root'
+    : /\berofs\b/.test(readFileSync('/proc/filesystems', 'latin1'))
+      ? false
+      : 'the kernel has no EROFS';
+
+test('mountComposefs() mounts an image over an object directory, and unmount() takes it away', { skip }, () => {
+  mountComposefs({ image, objects, name: 'test', target });
+  try {
+    assert.ok(readdirSync(target).length > 0);
+    const line = execFileSync('findmnt', ['-n', '-o', 'SOURCE,FSTYPE,OPTIONS', target], { encoding: 'utf8' });
+    assert.match(line, /^composefs:test\s+overlay\s+ro,/);
+    assert.match(line, /metacopy=on/);
+  } finally {
+    unmount(target);
+  }
+  assert.deepEqual(readdirSync(target), []);
+});
+
+test('mountComposefs() of a file that is no image throws with what the kernel said', { skip }, () => {
+  assert.throws(
+    () => mountComposefs({ image: new URL(import.meta.url).pathname, objects, name: 'test', target }),
+    /erofs|EUCLEAN|EINVAL/,
+  );
+});
+
+test('mountErofs() refuses a missing image with ENOENT', { skip }, () => {
+  assert.throws(() => mountErofs(join(directory, 'absent')), { code: 'ENOENT' });
+});
+
+test('attachLoop() gives a read-only loop device that mountErofs() can use', { skip }, (t) => {
+  const file = openSync(image, 'r');
+  let loop: ReturnType<typeof attachLoop>;
+  try {
+    loop = attachLoop(file);
+  } catch (error) {
+    t.skip(`no loop device: ${String(error)}`);
+    return;
+  } finally {
+    closeSync(file);
+  }
+  try {
+    closeSync(mountErofs(loop.path));
+  } finally {
+    closeSync(loop.fd);
+  }
+});
+
+test('unmount() of a directory that is no mount point throws EINVAL', { skip }, () => {
+  assert.throws(() => unmount(target), { code: 'EINVAL', syscall: 'umount2' });
+});
