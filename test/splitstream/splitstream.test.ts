@@ -175,7 +175,7 @@ function build(parts: Parts): Uint8Array {
   ];
   const file = new Uint8Array(112 + sections.reduce((sum, { length }) => sum + length, 0));
   const ends = sections.map(
-    (section, i) => 112 + sections.slice(0, i + 1).reduce((sum, { length }) => sum + length, 0),
+    (_section, i) => 112 + sections.slice(0, i + 1).reduce((sum, { length }) => sum + length, 0),
   );
   const [a = 0, b = 0, c = 0, d = 0] = ends;
   for (const [i, section] of sections.entries()) file.set(section, (ends[i] ?? 0) - section.length);
