@@ -9,7 +9,7 @@ export interface Row {
   readonly costs: readonly Cost[];
 }
 
-/** One line a row with medians; behind those of other programs, cfs as a part of them (0.5: cfs needs half as much). */
+/** One line a row with medians; behind those of other programs, cfs as a part of them (0.5: cfs needs half as much); "-" where that is too little to tell. */
 export function formatRows(rows: readonly Row[]): string {
   const header = ['case', 'program', 'wall s', 'CPU s', 'peak MiB', 'cfs: wall', 'CPU', 'memory'];
   const lines = rows.map((row) => {
@@ -18,8 +18,8 @@ export function formatRows(rows: readonly Row[]): string {
     const own = rows.find((other) => other.name === row.name && other.program === 'cfs');
     if (own === undefined || own === row) return [row.name, row.program, ...figures];
     const ours = medianCost(own.costs);
-    const parts = [ours.wall / cost.wall, ours.cpu / cost.cpu, ours.memory / cost.memory];
-    return [row.name, row.program, ...figures, ...parts.map((part) => part.toFixed(2))];
+    const part = (figure: keyof Cost): string => (ours[figure] / cost[figure]).toFixed(2);
+    return [row.name, row.program, ...figures, part('wall'), cost.cpu < 0.05 ? '-' : part('cpu'), part('memory')];
   });
   const table = [header, ...lines];
   const widths = header.map((_, column) => Math.max(...table.map((line) => line[column]?.length ?? 0)));
