@@ -71,6 +71,7 @@ function integerWriter(text: string, size: 1 | 2 | 4, min: number, max: number):
     if (typeof value !== 'number' || !Number.isInteger(value) || value < min || value > max) {
       throw fail(out, text, `expected an integer from ${min} to ${max}, got ${describe(value)}`);
     }
+    // Not inside the call: the view is replaced when the buffer grows.
     const at = out.advance(size);
     // The unsigned setters store the same bits for a negative number.
     if (size === 1) out.view.setUint8(at, value);
@@ -84,7 +85,8 @@ function bigWriter(text: string, min: bigint, max: bigint): Write {
     if (typeof value !== 'bigint' || value < min || value > max) {
       throw fail(out, text, `expected a bigint from ${min} to ${max}, got ${describe(value)}`);
     }
-    out.view.setBigUint64(out.advance(8), BigInt.asUintN(64, value), out.little);
+    const at = out.advance(8);
+    out.view.setBigUint64(at, BigInt.asUintN(64, value), out.little);
   };
 }
 
@@ -93,7 +95,8 @@ function basicWriter({ text, kind }: BasicType): Write {
     case 'boolean':
       return (out, value) => {
         if (typeof value !== 'boolean') throw fail(out, text, `expected a boolean, got ${describe(value)}`);
-        out.view.setUint8(out.advance(1), value ? 1 : 0);
+        const at = out.advance(1);
+        out.view.setUint8(at, value ? 1 : 0);
       };
     case 'byte':
       return integerWriter(text, 1, 0, 0xff);
@@ -113,7 +116,8 @@ function basicWriter({ text, kind }: BasicType): Write {
     case 'double':
       return (out, value) => {
         if (typeof value !== 'number') throw fail(out, text, `expected a number, got ${describe(value)}`);
-        out.view.setFloat64(out.advance(8), value, out.little);
+        const at = out.advance(8);
+        out.view.setFloat64(at, value, out.little);
       };
     default:
       return (out, value) => {

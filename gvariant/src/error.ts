@@ -5,7 +5,7 @@ const shown = (text: string): string => (text.length > 64 ? `${text.slice(0, 61)
 /**
  * Something that does not follow the GVariant format. The facts are fields, so that callers never parse the message.
  *
- * `type` is the type string of the innermost value at fault, `offset` counts bytes from the start of the outermost value
+ * `type` is the type string of the innermost value at fault (empty where a text has not shown one), `offset` counts bytes from the start of the outermost value
  * (for type strings and texts: characters), and `problem` says what is wrong with it.
  */
 export class GVariantError extends Error {
@@ -15,7 +15,8 @@ export class GVariantError extends Error {
   readonly offset: number | undefined;
 
   constructor(type: string, problem: string, offset?: number, attempt = 'Invalid GVariant') {
-    super(`${attempt} '${shown(type)}'${offset === undefined ? '' : ` at ${offset}`}: ${problem}`);
+    const subject = type === '' ? '' : ` '${shown(type)}'`;
+    super(`${attempt}${subject}${offset === undefined ? '' : ` at ${offset}`}: ${problem}`);
     this.type = type;
     this.problem = problem;
     this.offset = offset;

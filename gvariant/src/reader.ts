@@ -172,7 +172,8 @@ function tupleReader({ text, members, fixedSize }: TupleType, keep: boolean): Re
     if (framed > 0) {
       width = offsetWidth(end - start);
       table = end - framed * width;
-      if (width === 0 || table < start) throw new GVariantError(text, 'too short for its offsets', start);
+      if (width === 0) throw new GVariantError(text, 'no bytes for its offsets', start);
+      if (table < start) throw new GVariantError(text, 'too short for its offsets', start);
       if (width > 1 && minimalWidth(table - start, framed) !== width) {
         throw new GVariantError(text, 'offsets are wider than needed', table);
       }

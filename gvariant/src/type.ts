@@ -2,7 +2,7 @@
  * Type strings, parsed once into a tree that knows sizes and alignments.
  *
  * Only definite types: the letters `*`, `?`, `r` and a bare `a` or `m` never describe bytes. A type may be 128 levels
- * deep, where a letter counts as one level and every container around it as one more.
+ * deep: one level for each container around a letter.
  */
 import { GVariantError } from './error.ts';
 
@@ -102,11 +102,11 @@ function tupleType(text: string, kind: 'tuple' | 'entry', members: readonly Type
 
 /** Reads the one complete type that begins at `start` of `text`; its end is `start + result.text.length`. */
 export function scanType(text: string, start: number, level = 1): Type {
-  if (level > MAX_DEPTH) throw new GVariantError(text, `nested deeper than ${MAX_DEPTH} levels`, start, 'Invalid type');
   const letter = text[start];
   if (letter === undefined) throw new GVariantError(text, 'incomplete type string', start, 'Invalid type');
   const known = letters.get(letter);
   if (known !== undefined) return known;
+  if (level > MAX_DEPTH) throw new GVariantError(text, `nested deeper than ${MAX_DEPTH} levels`, start, 'Invalid type');
   if (letter === 'a' || letter === 'm') {
     const element = scanType(text, start + 1, level + 1);
     const { alignment, depth } = element;
