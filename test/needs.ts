@@ -9,7 +9,7 @@ import { delimiter, join } from 'node:path';
 
 /** What is not a program on PATH: how to see that it is there, and whether a test may skip without it even in CI. */
 const special: Readonly<Record<string, { readonly mayBeAbsent: boolean; found(): boolean }>> = {
-  root: { mayBeAbsent: false, found: () => process.getuid?.() === 0 },
+  root: { mayBeAbsent: false, found: isAdministrator },
   'GLib for Python': {
     mayBeAbsent: false,
     found: () => spawnSync('/usr/bin/python3', ['-c', 'import gi; gi.require_version("GLib", "2.0")']).status === 0,
@@ -22,6 +22,12 @@ const special: Readonly<Record<string, { readonly mayBeAbsent: boolean; found():
   'fs-verity in the kernel': { mayBeAbsent: true, found: () => existsSync('/proc/sys/fs/verity') },
   'loop devices': { mayBeAbsent: true, found: () => existsSync('/dev/loop-control') },
 };
+
+/** Root in a container is often not allowed to mount; that needs CAP_SYS_ADMIN, the 21st bit. */
+function isAdministrator(): boolean {
+  const effective = /^CapEff:\s*([0-9a-f]+)$/m.exec(readFileSync('/proc/self/status', 'latin1'))?.[1] ?? '0';
+  return process.getuid?.() === 0 && ((BigInt(`0x${effective}`) >> 21n) & 1n) === 1n;
+}
 
 function hasFileSystem(name: string): boolean {
   const loaded = (): boolean => readFileSync('/proc/filesystems', 'latin1').includes(`\t${name}\n`);
