@@ -1,0 +1,71 @@
+/**
+ * Where OSTree objects come from: the interface that repositories on disk and over HTTP share. What a source gives is unverified:
+ * callers compare checksums.
+ */
+import type { OstreeChecksum } from './checksum.ts';
+import type { FileHeader } from './file-header.ts';
+import type { MetadataType } from './object-type.ts';
+
+/** What is needed to open the same source again, in another thread: plain data. */
+export interface LocalSourceDescription {
+  readonly kind: 'local';
+  readonly path: string;
+  readonly remoteFallback: boolean;
+}
+
+export type SourceDescription = LocalSourceDescription;
+
+/** The content of a file object as it is stored. */
+export type FileContent =
+  /** A symlink: nothing to read. */
+  | { readonly kind: 'none' }
+  | {
+      readonly kind: 'file';
+      /** An open descriptor, closed by the file object's `close`. Its own position is not used. */
+      readonly fd: number;
+      /** Where the stored content begins in the file. */
+      readonly offset: number;
+      /** Bytes stored from there on. */
+      readonly storedSize: number;
+      /** True for a raw deflate stream (RFC 1951), false for the content itself. */
+      readonly deflated: boolean;
+      /**
+       * The first stored bytes, already read: a view into a buffer of the source that lives until the next call on that source. More is
+       * read from `fd` at `offset + head.length`.
+       */
+      readonly head: Uint8Array;
+      /** True if `head` is all of the stored content, so that nothing need be read. */
+      readonly complete: boolean;
+    };
+
+export interface FileObject extends Disposable {
+  readonly header: FileHeader;
+  /** Declared size of the content, 0 for a symlink. Not verified: the content must be required to have just this size. */
+  readonly size: number;
+  /** The sized header that the checksum covers in front of the content. */
+  readonly hashedHeader: Uint8Array;
+  readonly content: FileContent;
+  /** Frees what the content needs; may be called again. */
+  close(): void;
+}
+
+export interface Source extends Disposable {
+  /** Path or URL, for messages. */
+  readonly location: string;
+  /**
+   * The commit that `rev` means: a full checksum, the beginning of a commit's checksum, or a refspec, each with any number of `^`
+   * behind it for the parent. Throws `NotFoundError`, or a `CfsError` FORMAT for a name that cannot be one.
+   */
+  resolveRef(rev: string): Promise<OstreeChecksum>;
+  /** Every ref, by a name that `resolveRef` takes: `REF`, `REMOTE:REF`, `mirrors/COLLECTION/REF`. */
+  listRefs(): Promise<ReadonlyMap<string, OstreeChecksum>>;
+  /**
+   * The bytes of a metadata object as they are stored, at most 128 MiB, unverified. Throws `NotFoundError`; for a commit whose tree
+   * is incomplete, a `CfsError` PARTIAL.
+   */
+  readObject(type: MetadataType, checksum: OstreeChecksum): Uint8Array | Promise<Uint8Array>;
+  /** The file object, its header decoded; `NotFoundError`, `FormatError` or a `CfsError` CORRUPT. The caller closes it. */
+  openFile(checksum: OstreeChecksum): FileObject | Promise<FileObject>;
+  describe(): SourceDescription;
+  close(): void;
+}
