@@ -244,6 +244,7 @@ export class DumpParser {
       case 'blockdev':
       case 'fifo':
       case 'socket':
+      default:
         return special(kind, stat, rdev, nlink, size);
     }
   }
@@ -297,7 +298,8 @@ export class DumpParser {
     const chain = new Set<Inode>();
     let node = first;
     for (let link = this.#pending.get(node); link !== undefined; link = this.#pending.get(node)) {
-      const fail = (problem: string): FormatError => new FormatError('composefs dump', `line ${link!.line}`, problem);
+      const { line: at } = link;
+      const fail = (problem: string): FormatError => new FormatError('composefs dump', `line ${at}`, problem);
       chain.add(node);
       const target = lookup(root, link.target);
       if (target === undefined) throw fail(`No target at ${link.target} for hardlink`);

@@ -140,12 +140,17 @@ export function inlineFile(stat: Stat, content: Uint8Array, nlink = 1): RegularF
   return node as RegularFile;
 }
 
-/** A file whose content lies elsewhere. `payload` is by default where a repository keeps the object `digest`. */
+/** A file whose content is an object of a repository. */
+export function objectFile(stat: Stat, size: number, digest: ObjectId, nlink = 1): RegularFile {
+  return externalFile(stat, size, digest, objectPayload(digest), nlink);
+}
+
+/** A file whose content lies elsewhere, or nowhere (sparse) with neither digest nor payload. */
 export function externalFile(
   stat: Stat,
   size: number,
   digest: ObjectId | undefined,
-  payload = digest === undefined ? undefined : objectPayload(digest),
+  payload: ByteString | undefined,
   nlink = 1,
 ): RegularFile {
   const node = inode('file', stat, nlink, size, 0);
@@ -190,6 +195,7 @@ export function typeBits(kind: InodeKind): number {
     case 'symlink':
       return 0o120000;
     case 'socket':
+    default:
       return 0o140000;
   }
 }

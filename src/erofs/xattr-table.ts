@@ -1,0 +1,163 @@
+/**
+ * The xattrs of an image: each distinct (name, value) once, how often it is used, and which inodes have the same set.
+ * A pair that more than one inode has is stored once, in the shared area.
+ */
+import { byteStringFrom, type ByteString } from '../tree/byte-string.ts';
+import type { Xattr } from '../tree/tree.ts';
+import { ESCAPED_PREFIX, OVERLAY_PREFIX, roundUp, XATTR_FILTER_SEED, XATTR_PREFIXES } from './format.ts';
+import type { Rules } from './rules.ts';
+import { xxh32 } from './xxh32.ts';
+
+export interface XattrName {
+  readonly name: ByteString;
+  readonly index: number;
+  readonly suffix: ByteString;
+  /** The bit that this name clears in the name filter. */
+  readonly filterBit: number;
+  readonly pairs: Map<string, XattrPair>;
+}
+
+/** What `text` of a pair stands for: the value's bytes, a digest as hex in a metacopy record, or a path that a slash precedes. */
+export type ValueForm = 'bytes' | 'metacopy' | 'redirect';
+
+export interface XattrPair {
+  readonly name: XattrName;
+  readonly form: ValueForm;
+  readonly text: string;
+  readonly valueSize: number;
+  /** Size of the entry with its fill. */
+  readonly entrySize: number;
+  /** How many inodes have it. */
+  uses: number;
+  /** Position in the shared area, -1 for a pair that is not shared. */
+  offset: number;
+}
+
+/** The xattrs of one or more inodes, in the order in which they are stored. */
+export interface XattrSet {
+  readonly pairs: readonly XattrPair[];
+  readonly filter: number;
+  /** How many inodes have exactly this set object. */
+  uses: number;
+  /** Known after `XattrTable.finish`: references to shared pairs, and the size of the xattr body. */
+  refs: number;
+  bodySize: number;
+}
+
+const METACOPY_PREFIX_SIZE = 4;
+
+export class XattrTable {
+  readonly #rules: Rules;
+  readonly #names = new Map<ByteString, XattrName>();
+  readonly #sets: XattrSet[] = [];
+  /** Shared pairs in the order of the shared area. */
+  shared: readonly XattrPair[] = [];
+  sharedSize = 0;
+
+  constructor(rules: Rules) {
+    this.#rules = rules;
+  }
+
+  name(name: ByteString): XattrName {
+    let known = this.#names.get(name);
+    if (known === undefined) {
+      const { index, suffix } = split(name, this.#rules.e2);
+      const filterBit = (1 << (xxh32(suffix, (XATTR_FILTER_SEED + index) >>> 0) & 31)) >>> 0;
+      known = { name, index, suffix, filterBit, pairs: new Map() };
+      this.#names.set(name, known);
+    }
+    return known;
+  }
+
+  pair(name: XattrName, text: string, form: ValueForm = 'bytes'): XattrPair {
+    let known = name.pairs.get(text);
+    if (known === undefined) {
+      const valueSize =
+        form === 'bytes' ? text.length : form === 'redirect' ? text.length + 1 : METACOPY_PREFIX_SIZE + text.length / 2;
+      const entrySize = roundUp(4 + name.suffix.length + valueSize, 4);
+      known = { name, form, text, valueSize, entrySize, uses: 0, offset: -1 };
+      name.pairs.set(text, known);
+    }
+    return known;
+  }
+
+  /** The tree's own xattrs of an inode, in byte order of their original names. */
+  own(xattrs: readonly Xattr[]): XattrPair[] {
+    return xattrs.map(({ name, value }) => this.pair(this.name(escapeName(name)), byteStringFrom(value)));
+  }
+
+  /** A set with these pairs: in E1 in order of the names, in E2 as given. */
+  set(pairs: XattrPair[]): XattrSet {
+    if (!this.#rules.e2) {
+      for (let i = 1; i < pairs.length; i++) {
+        if (pairs[i - 1]!.name.name > pairs[i]!.name.name) {
+          pairs.sort((a, b) => compare(a.name.name, b.name.name));
+          break;
+        }
+      }
+    }
+    let filter = 0xffffffff;
+    for (const pair of pairs) filter &= ~pair.name.filterBit;
+    const set: XattrSet = { pairs, filter: filter >>> 0, uses: 0, refs: 0, bodySize: 0 };
+    this.#sets.push(set);
+    return set;
+  }
+
+  /** Decides what is shared and lays out the shared area. All sets and their `uses` are known by now. */
+  finish(): void {
+    for (const set of this.#sets) for (const pair of set.pairs) pair.uses += set.uses;
+    const shared: XattrPair[] = [];
+    for (const name of this.#names.values()) {
+      for (const pair of name.pairs.values()) if (pair.uses > 1) shared.push(pair);
+    }
+    shared.sort(this.#rules.e2 ? ascending : descending);
+    let offset = 0;
+    for (const pair of shared) {
+      pair.offset = offset;
+      offset += pair.entrySize;
+    }
+    this.shared = shared;
+    this.sharedSize = offset;
+    for (const set of this.#sets) {
+      if (set.pairs.length === 0) continue;
+      let size = 12;
+      for (const pair of set.pairs) {
+        if (pair.offset >= 0 && set.refs < this.#rules.maxSharedRefs) {
+          set.refs++;
+          size += 4;
+        } else {
+          size += pair.entrySize;
+        }
+      }
+      set.bodySize = size;
+    }
+  }
+}
+
+export function escapeName(name: ByteString): ByteString {
+  return name.startsWith(OVERLAY_PREFIX) ? ((ESCAPED_PREFIX + name.slice(OVERLAY_PREFIX.length)) as ByteString) : name;
+}
+
+/** The prefix number and the rest of a name. */
+function split(name: ByteString, e2: boolean): { index: number; suffix: ByteString } {
+  for (const [key, prefix] of Object.entries(XATTR_PREFIXES)) {
+    const index = Number(key);
+    if (index === 0 || (index === 5 && !e2)) continue;
+    if (name.startsWith(prefix)) return { index, suffix: name.slice(prefix.length) as ByteString };
+  }
+  return { index: 0, suffix: name };
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
+/** E1: by full name, then size of the value, then its bytes, largest first. */
+function descending(a: XattrPair, b: XattrPair): number {
+  return compare(b.name.name, a.name.name) || b.valueSize - a.valueSize || compare(b.text, a.text);
+}
+
+/** E2: by prefix number, suffix, bytes of the value. */
+function ascending(a: XattrPair, b: XattrPair): number {
+  return a.name.index - b.name.index || compare(a.name.suffix, b.name.suffix) || compare(a.text, b.text);
+}
