@@ -133,7 +133,9 @@ export class KeyFile {
       return;
     }
     parseGroup(`[${group}]`, this.format, 'group');
-    parsePair(`${key}=`, this.format, 'key');
+    if (/^[#[]/.test(key) || parsePair(`${key}=`, this.format, 'key').key !== key) {
+      throw new FormatError(this.format, 'key', `invalid key name ${quote(key)}`);
+    }
     if (/[\n\r]/.test(group + key + value)) throw new FormatError(this.format, `${group}.${key}`, 'line break');
     const line = { kind: 'key' as const, text: `${key}=${value}`, group, key, value };
     const last = this.#lines.findLastIndex((other) => other.kind !== 'other' && other.group === group);
