@@ -96,10 +96,11 @@ export class GVariantArray<Value> implements Iterable<Value> {
     return this.#read(this.#input, start, end, this.#depth + 1) as Value;
   }
 
-  /** The bytes of one element, as a view. They are not checked, and begin at an offset that is a multiple of 8 only by chance. */
+  /** The bytes of one element, as a view. Their content is not checked. */
   bytesAt(index: number): Uint8Array {
     const [start, end] = this.#bounds(index);
-    return this.#input.bytes.subarray(start, end);
+    const { bytes } = this.#input;
+    return new Uint8Array(bytes.buffer, bytes.byteOffset + start, end - start);
   }
 
   /** Reads every element in order and hands it to `visit`; `undefined` elements when only checking. */

@@ -186,7 +186,11 @@ function tupleWriter({ text, kind, members, fixedSize, alignment }: TupleType): 
   return (out, value, depth) => {
     if (!Array.isArray(value) || value.length !== steps.length) {
       const got = Array.isArray(value) ? `an array of ${value.length}` : describe(value);
-      throw fail(out, text, `expected an array of ${steps.length} for a ${kind}, got ${got}`);
+      throw fail(
+        out,
+        text,
+        `expected an array of ${steps.length} for a ${kind === 'entry' ? 'dict entry' : kind}, got ${got}`,
+      );
     }
     const items: readonly unknown[] = value;
     const start = out.length;

@@ -47,7 +47,7 @@ function patternOf(node: Node): Pattern {
     case 'tuple':
       return { kind: 'tuple', loose: true, members: node.items.map(patternOf) };
     case 'entry':
-      return { kind: 'entry', loose: false, members: node.items.map(patternOf) };
+      return { kind: 'entry', loose: true, members: node.items.map(patternOf) };
     default: {
       const start: Pattern = node.kind === 'dict' ? { kind: 'entry', loose: false, members: [any, any] } : any;
       let element = start;

@@ -10,12 +10,20 @@ const controls: ReadonlyMap<string, string> = new Map([
   ['\v', '\\v'],
 ]);
 
+/** `toExponential(16)`, but a number halfway between two goes to the even digit, as in C, and not up. */
+function exponential(value: number): string {
+  // Only a number of exactly 18 digits can lie halfway; no double comes close enough to look so in 60 digits.
+  // oxlint-disable-next-line oxc/number-arg-out-of-range -- the limit is 100 since ES2018
+  const [, kept, power] = /^(.{17}[02468])50{43}(e.*)$/.exec(value.toExponential(60)) ?? [];
+  return kept === undefined ? value.toExponential(16) : `${kept}${power}`;
+}
+
 /** C's `%.17g`, with `.0` where the result would read as an integer. */
 export function double(value: number): string {
   if (Number.isNaN(value)) return 'nan';
   if (!Number.isFinite(value)) return value < 0 ? '-inf' : 'inf';
   const sign = value < 0 || Object.is(value, -0) ? '-' : '';
-  const [mantissa = '', power = ''] = Math.abs(value).toExponential(16).split('e');
+  const [mantissa = '', power = ''] = exponential(Math.abs(value)).split('e');
   const exponent = Number(power);
   const digits = mantissa.replace('.', '').replace(/0+$/, '') || '0';
   if (exponent < -4 || exponent >= 17) {

@@ -1,0 +1,57 @@
+/** GLib itself as an oracle, through PyGObject: one process for many questions. */
+import { spawnSync } from 'node:child_process';
+
+const script = `
+import json, sys
+from gi.repository import GLib
+answers = []
+for question in json.load(sys.stdin):
+    if 'text' in question:
+        try:
+            v = GLib.Variant.parse(None, question['text'], None, None)
+        except GLib.Error as error:
+            answers.append({'error': error.message})
+            continue
+    else:
+        data = GLib.Bytes.new(bytes.fromhex(question['hex']))
+        v = GLib.Variant.new_from_bytes(GLib.VariantType(question['type']), data, False)
+    answers.append({
+        'normal': v.is_normal_form(),
+        'type': v.get_type_string(),
+        'hex': v.get_data_as_bytes().get_data().hex() if 'text' in question and v.get_size() else '',
+        'annotated': v.print_(True),
+        'bare': v.print_(False),
+    })
+json.dump(answers, sys.stdout)
+`;
+
+export type Question = { readonly type: string; readonly hex: string } | { readonly text: string };
+
+/** What GLib makes of a value; `error` alone where it could not parse a text, `hex` only for a text. */
+export interface Answer {
+  readonly error?: string;
+  readonly normal: boolean;
+  readonly type: string;
+  readonly hex: string;
+  readonly annotated: string;
+  readonly bare: string;
+}
+
+// The system's own interpreter has the system's packages; another one may come first in PATH.
+const python = '/usr/bin/python3';
+
+/** Why GLib cannot be asked here, or undefined when it can. */
+export function glibMissing(): string | undefined {
+  const found = spawnSync(python, ['-c', 'from gi.repository import GLib'], { stdio: 'ignore' }).status === 0;
+  return found ? undefined : 'needs /usr/bin/python3 with PyGObject (Debian: python3-gi)';
+}
+
+export function askGlib(questions: readonly Question[]): Answer[] {
+  const { status, stdout, stderr } = spawnSync(python, ['-c', script], {
+    input: JSON.stringify(questions),
+    encoding: 'utf8',
+    maxBuffer: 2 ** 30,
+  });
+  if (status !== 0) throw new Error(`GLib oracle failed: ${stderr}`);
+  return JSON.parse(stdout) as Answer[];
+}
