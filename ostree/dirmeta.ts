@@ -7,7 +7,7 @@
 import { FormatError } from '../bytes/errors.ts';
 import { viewOf } from '../bytes/struct.ts';
 import type { OstreeChecksum } from './checksum.ts';
-import { isModeOfType, PERMISSION_BITS, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from './mode.ts';
+import { checkOwner, isModeOfType, PERMISSION_BITS, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from './mode.ts';
 import { decodeXattrs, encodeXattrs, type Xattr } from './xattrs.ts';
 
 export interface DirMeta {
@@ -64,6 +64,7 @@ export function decodeDirMeta(bytes: Uint8Array, checksum?: OstreeChecksum): Dir
 
 /** The bytes of a dirmeta object; `FormatError` for a mode or xattrs that a reader would refuse. */
 export function encodeDirMeta(meta: DirMeta): Uint8Array {
+  checkOwner(meta, 'dirmeta');
   checkDirectoryMode(meta.mode, 'dirmeta');
   return encodeOwned(meta, 'dirmeta');
 }

@@ -14,7 +14,7 @@
 import { isUtf8 } from 'node:buffer';
 import { FormatError } from '../bytes/errors.ts';
 import type { OstreeChecksum } from './checksum.ts';
-import { isModeOfType, S_IFLNK, S_IFREG } from './mode.ts';
+import { checkOwner, isModeOfType, S_IFLNK, S_IFREG } from './mode.ts';
 import { MAX_METADATA_SIZE } from './object-type.ts';
 import { decodeXattrs, encodeXattrs, offsetWidth, readOffset, widthFor, writeOffset, type Xattr } from './xattrs.ts';
 
@@ -213,6 +213,7 @@ export function toArchiveHeader(hashedHeader: Uint8Array, size: number): Uint8Ar
 /** The sized header of the hashed form; `FormatError` for a header that a reader would refuse. */
 export function encodeHashedHeader(header: FileHeader): Uint8Array {
   const format = 'file header';
+  checkOwner(header, format);
   const target = Buffer.from(header.symlinkTarget);
   if (checkMode(header.mode, format)) {
     if (!header.symlinkTarget.isWellFormed()) throw new FormatError(format, 'symlinkTarget', 'not Unicode text');

@@ -150,6 +150,8 @@ test('sizedHeaderLength() refuses more than 128 MiB, however large the object', 
 test('encodeHashedHeader() refuses what a reader would', () => {
   const header = { uid: 0, gid: 0, mode: 0o100644, symlinkTarget: '', xattrs: [] };
   assert.throws(() => encodeHashedHeader({ ...header, mode: 0o40755 }), { field: 'mode' });
+  assert.throws(() => encodeHashedHeader({ ...header, uid: -1 }), { field: 'uid' });
+  assert.throws(() => encodeHashedHeader({ ...header, gid: 2 ** 32 }), { field: 'gid' });
   assert.throws(() => encodeHashedHeader({ ...header, symlinkTarget: 'a' }), { field: 'symlinkTarget' });
   assert.throws(() => encodeHashedHeader({ ...header, mode: L }), { field: 'symlinkTarget' });
   assert.throws(() => encodeHashedHeader({ ...header, mode: L, symlinkTarget: '\ud800' }), { field: 'symlinkTarget' });

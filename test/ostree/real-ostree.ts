@@ -53,7 +53,7 @@ export function makeRepositories(): Repositories {
     copyGoldenRepository(at('archive'));
     for (const mode of ['bare', 'bare-user']) {
       ostree('init', `--repo=${at(mode)}`, `--mode=${mode}`, '--collection-id=org.example.Golden');
-      ostree('pull-local', `--repo=${at(mode)}`, at('archive'), ...goldenRefs);
+      ostree('pull-local', '--depth=-1', `--repo=${at(mode)}`, at('archive'), ...goldenRefs);
     }
     makeUserOnly(at('bare-user-only'), at('archive'), at('checkout'));
     makeSplitXattrs(at('bare'), at('bare-split-xattrs'));
@@ -91,7 +91,7 @@ function makeSplitXattrs(bare: string, split: string): void {
   writeFileSync(config, readFileSync(config, 'utf8').replace('mode=bare\n', 'mode=bare-split-xattrs\n'));
   for (const { checksum, path } of goldenObjects('file')) {
     const file = join(split, 'objects', loosePath('file', checksum, false));
-    // Not every golden file belongs to a commit that a ref reaches.
+    // Some golden files belong only to commits that no ref reaches.
     if (lstatSync(file, { throwIfNoEntry: false }) === undefined) continue;
     const { header } = decodeSizedHeader(readFileSync(path));
     const xattrs = encodeXattrs(header.xattrs);

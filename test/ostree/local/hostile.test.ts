@@ -10,6 +10,7 @@ import { openLocalRepository } from '../../../ostree/local/repository.ts';
 import type { XattrReader } from '../../../ostree/local/xattr-reader.ts';
 import { encodeXattrs } from '../../../ostree/xattrs.ts';
 import { encode } from '../../../gvariant/src/encode.ts';
+import { needs } from '../../needs.ts';
 import { contentOf } from '../source-contract.ts';
 import { Handmade } from './handmade.ts';
 
@@ -225,4 +226,18 @@ test('decoders never mistake a dirmeta for something else', () => {
   using repository = new Handmade();
   repository.put('file', some, encodeDirMeta({ uid: 0, gid: 0, mode: 0o40755, xattrs: [] }));
   assert.throws(() => openLocalRepository(repository.path).openFile(some), { code: 'FORMAT' });
+});
+
+test('a repository of another user is read by who may not keep its access times', { skip: needs('root') }, () => {
+  using repository = new Handmade();
+  chmodSync(repository.path, 0o755);
+  repository.put('dirtree', some, 'hello');
+  const source = openLocalRepository(repository.path);
+  process.seteuid!(65534);
+  try {
+    assert.equal(Buffer.from(source.readObject('dirtree', some)).toString(), 'hello');
+    assert.throws(() => source.readObject('dirmeta', some), { code: 'NOT_FOUND' });
+  } finally {
+    process.seteuid!(0);
+  }
 });

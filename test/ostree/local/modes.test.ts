@@ -1,10 +1,14 @@
 import assert from 'node:assert/strict';
+import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { parseChecksum } from '../../../ostree/checksum.ts';
 import { openLocalRepository } from '../../../ostree/local/repository.ts';
 import { openSource } from '../../../ostree/open-source.ts';
 import * as xattrs from '../../../src/linux/xattr.ts';
 import { needs } from '../../needs.ts';
+import { decodeTombstone } from '../../../ostree/tombstone.ts';
 import {
+  copyGoldenRepository,
   fingerprint,
   goldenRefs,
   makeRepositories,
@@ -24,7 +28,7 @@ describe('LocalRepository of every mode', { skip }, () => {
   });
   after(() => repositories[Symbol.dispose]());
 
-  const os = 'f8f33ca04dc7bf93bb13af65045c8ffa0927716514b182803eb1b5bf67c6bf77';
+  const os = parseChecksum('f8f33ca04dc7bf93bb13af65045c8ffa0927716514b182803eb1b5bf67c6bf77');
   const parent = '9e66836a721c83ccd4b6c2dfb1afd92b7b5d148435a37a095180ca7c4afae863';
   for (const mode of ['archive', 'bare', 'bareUser', 'bareUserOnly', 'bareSplitXattrs'] as const) {
     testSource({
@@ -34,7 +38,7 @@ describe('LocalRepository of every mode', { skip }, () => {
       reopen: (description) => openSource(description, { xattrs }),
       cleanUp: () => {},
       refs: mode === 'bareUserOnly' ? userOnlyRefs : goldenRefs,
-      ...(mode === 'archive' && { parent: ['golden/x86_64/os', parent] as const }),
+      ...(mode !== 'bareUserOnly' && { parent: ['golden/x86_64/os', parent] as const }),
     });
   }
 
@@ -61,6 +65,27 @@ describe('LocalRepository of every mode', { skip }, () => {
       await verifyCommit(source, await source.resolveRef('golden/x86_64/os'));
       assert.equal(fingerprint(path), before);
     }
+  });
+
+  test('a commit that ostree pulled without its tree is refused, though its parent is known', async () => {
+    const path = join(repositories.root, 'partial');
+    ostree('init', `--repo=${path}`, '--mode=bare-user');
+    ostree('remote', 'add', `--repo=${path}`, '--no-gpg-verify', 'origin', `file://${repositories.archive}`);
+    ostree('pull', `--repo=${path}`, '--commit-metadata-only', 'origin', 'golden/x86_64/os');
+    const source = openLocalRepository(path, { xattrs });
+    assert.equal(await source.resolveRef('origin:golden/x86_64/os^'), parent);
+    assert.throws(() => source.readObject('commit', os), { code: 'PARTIAL' });
+  });
+
+  test('a commit that ostree deleted with a tombstone was deleted upstream', async () => {
+    const path = join(repositories.root, 'pruned');
+    copyGoldenRepository(path);
+    const source = openLocalRepository(path);
+    const oldest = await source.resolveRef('golden/x86_64/os^^');
+    ostree('config', `--repo=${path}`, 'set', 'core.tombstone-commits', 'true');
+    ostree('prune', `--repo=${path}`, `--delete-commit=${oldest}`);
+    assert.throws(() => source.readObject('commit', oldest), { code: 'NOT_FOUND', message: /was deleted upstream/ });
+    assert.equal(decodeTombstone(source.readObject('tombstone-commit', oldest)), oldest);
   });
 
   test('openLocalRepository() says which modes need extended attributes', () => {

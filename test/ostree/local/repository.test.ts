@@ -3,6 +3,7 @@ import { mkdirSync, rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { checksumOf, type OstreeChecksum } from '../../../ostree/checksum.ts';
+import { remoteGroup, remoteNames } from '../../../ostree/local/config.ts';
 import { openLocalRepository } from '../../../ostree/local/repository.ts';
 import { encodeTombstone } from '../../../ostree/tombstone.ts';
 import { goldenPath } from '../golden.ts';
@@ -54,6 +55,13 @@ for (const [name, text, field, message] of configs) {
     assert.throws(() => openLocalRepository(repository.path), { code: 'FORMAT', field, message });
   });
 }
+
+test('remoteNames() lists the remotes of a config', () => {
+  using repository = new Handmade('archive', '[remote "a.b"]\nurl=https://example.org/\n[archive]\n[remote "c"]\n');
+  const { keyFile } = openLocalRepository(repository.path).stores[0]!.config;
+  assert.deepEqual(remoteNames(keyFile), ['a.b', 'c']);
+  assert.equal(keyFile.string(remoteGroup('a.b'), 'url'), 'https://example.org/');
+});
 
 test('openLocalRepository() says that there is no repository', () => {
   using repository = new Handmade();
