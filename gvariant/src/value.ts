@@ -43,7 +43,7 @@ interface Letters {
 
 type Numeric = 'b' | 'n' | 'q' | 'i' | 'u' | 'h' | 'x' | 't' | 'd';
 
-/** One complete type at the start of `Text`: [decoded value, encodable value, rest of the text]. */
+/** One complete type at the start of `Text`: [decoded value, encodable value, rest of the text], or null. */
 type Scan<Text extends string> = Text extends `${infer Letter}${infer Rest}`
   ? Letter extends keyof Letters
     ? [Letters[Letter], Letters[Letter], Rest]
@@ -57,21 +57,21 @@ type Scan<Text extends string> = Text extends `${infer Letter}${infer Rest}`
             ? ScanMembers<Rest, ')', [], []>
             : Letter extends '{'
               ? ScanMembers<Rest, '}', [], []>
-              : never
-  : never;
+              : null
+  : null;
 
 type ScanArray<Text extends string> = Text extends `y${infer Rest}`
   ? [Uint8Array, Uint8Array, Rest]
   : Scan<Text> extends [infer Out, infer In, infer Rest]
     ? [Text extends `${Numeric}${string}` ? Out[] : GVariantArray<Out>, Iterable<In>, Rest]
-    : never;
+    : null;
 
 type ScanMaybe<Text extends string> =
   Scan<Text> extends [infer Out, infer In, infer Rest]
     ? Text extends `m${string}`
       ? [Just<Out> | null, Just<In> | null, Rest]
       : [Out | null, In | null, Rest]
-    : never;
+    : null;
 
 type ScanMembers<
   Text extends string,
@@ -82,7 +82,7 @@ type ScanMembers<
   ? [Outs, Readonly<Ins>, Rest]
   : Scan<Text> extends [infer Out, infer In, infer Rest extends string]
     ? ScanMembers<Rest, Close, [...Outs, Out], [...Ins, In]>
-    : never;
+    : null;
 
 /** The value that `decode` gives for a type string: `Decoded<'(sau)'>` is `[string, number[]]`. */
 export type Decoded<Text extends string> = string extends Text

@@ -10,9 +10,10 @@ import { parse } from '../../gvariant/src/parse.ts';
 import { print } from '../../gvariant/src/print.ts';
 import { fuzzRuns } from '../fuzz-runs.ts';
 import { anyType, damage, typedValue } from './arbitrary.ts';
-import { askGlib, glibMissing } from './glib.ts';
+import { needs } from '../needs.ts';
+import { askGlib } from './glib.ts';
 
-const skip = glibMissing() ?? false;
+const skip = needs('GLib for Python');
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
 
 /** Texts compare without what is not the format's: the sign of a NaN, and characters only one side's Unicode knows. */

@@ -40,12 +40,7 @@ export interface Answer {
 // The system's own interpreter has the system's packages; another one may come first in PATH.
 const python = '/usr/bin/python3';
 
-/** Why GLib cannot be asked here, or undefined when it can. */
-export function glibMissing(): string | undefined {
-  const found = spawnSync(python, ['-c', 'from gi.repository import GLib'], { stdio: 'ignore' }).status === 0;
-  return found ? undefined : 'needs /usr/bin/python3 with PyGObject (Debian: python3-gi)';
-}
-
+/** Needs 'GLib for Python' (`test/needs.ts`). */
 export function askGlib(questions: readonly Question[]): Answer[] {
   const { status, stdout, stderr } = spawnSync(python, ['-c', script], {
     input: JSON.stringify(questions),
