@@ -22,10 +22,10 @@ import { walkTree, type PlannedDirectory, type Walk } from './walk.ts';
 
 /** More than this goes into a block of its own instead of a tail. */
 const MAX_TAIL = BLOCK_SIZE / 2;
-const MAX_CHUNKS = 1024;
 const MAX_NAME = 255;
 const MAX_SYMLINK = 4095;
 const MAX_INLINE = 5000;
+/** 1024 chunks of the largest size. */
 const MAX_SIZE = 2 ** 53;
 
 export interface ImagePlan {
@@ -176,7 +176,7 @@ function measureDirectory(plan: Draft, i: number, { names }: PlannedDirectory): 
   let total = 0;
   for (const name of names) {
     const cost = DIRENT.size + name.length;
-    if (name.length > MAX_NAME && plan.rules.limits) throw limit(`a name has ${name.length} bytes`);
+    if (name.length > MAX_NAME) throw limit(`a name has ${name.length} bytes`);
     if (open + cost > BLOCK_SIZE) {
       blocks++;
       open = 0;
@@ -198,19 +198,18 @@ function measureLeaf(plan: Draft, i: number, node: Inode): number {
   const { rules } = plan;
   switch (node.kind) {
     case 'symlink':
-      if (rules.limits && (node.size < 1 || node.size > MAX_SYMLINK))
-        throw limit(`a symlink target has ${node.size} bytes`);
+      if (node.size < 1 || node.size > MAX_SYMLINK) throw limit(`a symlink target has ${node.size} bytes`);
       plan.tails[i] = node.size;
       return node.size;
     case 'file': {
       if (isExternal(node, rules)) {
         if (node.size > MAX_SIZE) throw limit('File too large');
         plan.chunked[i] = 1;
-        plan.tails[i] = rules.e2 ? 4 : 4 * chunkCount(node.size, rules);
+        plan.tails[i] = rules.e2 ? 4 : 4 * chunkCount(node.size);
         return node.size;
       }
       const size = node.content?.length ?? 0;
-      if (rules.limits && size > MAX_INLINE) throw limit(`inline content has ${size} bytes`);
+      if (size > (rules.e2 ? BLOCK_SIZE - 1 : MAX_INLINE)) throw limit(`inline content has ${size} bytes`);
       const tail = size % BLOCK_SIZE;
       const whole = tail > MAX_TAIL ? 1 : 0;
       plan.blocks[i] = rules.e2 ? 0 : (size - tail) / BLOCK_SIZE + whole;
@@ -236,10 +235,8 @@ export function chunkFormat(size: number): number {
   return Math.min(Math.max(bits - 12, 0), MAX_CHUNK_FORMAT);
 }
 
-function chunkCount(size: number, rules: Rules): number {
-  const count = Math.ceil(size / 2 ** (12 + chunkFormat(size)));
-  if (rules.limits && count > MAX_CHUNKS) throw limit('File too large');
-  return count;
+function chunkCount(size: number): number {
+  return Math.ceil(size / 2 ** (12 + chunkFormat(size)));
 }
 
 function limit(problem: string): CfsError {

@@ -2,7 +2,7 @@
  * Reads the xattr body of one inode after the other, and tells the tree's own xattrs from those that the writer added.
  * Inodes with the same shared xattrs and no others get the same array.
  */
-import { FormatError } from '../../bytes/errors.ts';
+import { CfsError, FormatError } from '../../bytes/errors.ts';
 import { viewOf } from '../../bytes/struct.ts';
 import type { ByteString } from '../tree/byte-string.ts';
 import { NO_XATTRS, type InodeKind, type Xattr } from '../tree/tree.ts';
@@ -39,6 +39,9 @@ interface Own {
 }
 
 const FORMAT = 'EROFS xattrs';
+const MAX_SHARED = 1_000_000;
+/** Sets that are remembered. */
+const MAX_KNOWN = 100_000;
 const NONE: Own = { xattrs: NO_XATTRS, whiteout: false };
 
 export class XattrReader {
@@ -116,7 +119,7 @@ export class XattrReader {
     const known = key === undefined ? undefined : this.#known.get(key);
     if (known !== undefined) return known;
     const own = this.#restore(entries, kind);
-    if (key !== undefined) this.#known.set(key, own);
+    if (key !== undefined && this.#known.size < MAX_KNOWN) this.#known.set(key, own);
     return own;
   }
 
@@ -145,6 +148,9 @@ export class XattrReader {
     let entry = this.#shared.get(position);
     if (entry === undefined) {
       entry = this.#entry(position, this.#buffer.length, position);
+      if (this.#shared.size >= MAX_SHARED) {
+        throw new CfsError('LIMIT', `Cannot read the EROFS image: more than ${MAX_SHARED} shared xattrs`);
+      }
       this.#shared.set(position, entry);
     }
     return entry;

@@ -40,6 +40,7 @@ import { readImageHeader, type ImageHeader } from './read-header.ts';
 import { XattrReader } from './read-xattrs.ts';
 
 const MAX_DEPTH = 2048;
+/** Inodes, and entries. */
 const MAX_INODES = 10_000_000;
 const MAX_INLINE = 5000;
 const MAX_SYMLINK = 4095;
@@ -83,6 +84,7 @@ class ImageReader {
   readonly #open: OpenDirectory[] = [];
   /** Bytes of directories and chunk tables that may still be read. */
   #budget: number;
+  #entryCount = 0;
   #stat: Stat | undefined;
 
   constructor(image: Uint8Array, header: ImageHeader) {
@@ -237,9 +239,10 @@ class ImageReader {
     return blocksSize === 0 ? inTail : Buffer.concat([inBlocks, inTail]);
   }
 
-  /** All chunks of an external file are holes. */
+  /** All chunks of an external file are holes; E2 states only the first. */
   #checkChunks(size: number, u: number, tail: number, at: number): void {
-    const count = Math.ceil(size / 2 ** (12 + (u & MAX_CHUNK_FORMAT)));
+    const all = Math.ceil(size / 2 ** (12 + (u & MAX_CHUNK_FORMAT)));
+    const count = this.#e1 ? all : Math.min(all, 1);
     if (count > MAX_INLINE_CHUNKS) return;
     this.#check('chunks', tail, 4 * count);
     this.#spend(4 * count);
@@ -284,6 +287,7 @@ class ImageReader {
       if (end <= nameOffset || end > size || end - nameOffset > BLOCK_SIZE) {
         throw fail('dirent.nameOffset', `${end} after ${nameOffset}`, record);
       }
+      if (++this.#entryCount > MAX_INODES) throw limit(`more than ${MAX_INODES} entries`);
       const name = this.#name(start + nameOffset, start + end, record);
       nameOffset = end;
       if (name <= seen.last) throw fail('dirent.name', 'is not in order', record);

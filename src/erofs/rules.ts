@@ -39,8 +39,6 @@ export interface Rules {
   readonly specialSizes: boolean;
   /** Shared xattrs that one inode refers to; more are stored in the inode. */
   readonly maxSharedRefs: number;
-  /** Symlink targets, inline content, names and external files have C's limits. */
-  readonly limits: boolean;
 }
 
 const C: Rules = {
@@ -56,7 +54,6 @@ const C: Rules = {
   unsignedMtime: false,
   specialSizes: true,
   maxSharedRefs: 128,
-  limits: true,
 };
 
 const RS: Rules = {
@@ -72,7 +69,6 @@ const RS: Rules = {
   unsignedMtime: true,
   specialSizes: false,
   maxSharedRefs: Infinity,
-  limits: false,
 };
 
 export function rulesFor({ version, dialect = 'c' }: ImageOptions): Rules {
