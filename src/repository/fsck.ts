@@ -1,0 +1,282 @@
+/**
+ * Checks a repository: its metadata, the content of every object, every stream (tables, the compressed section, sizes), every
+ * image and every ref. Reads only, except that a complete check without findings among the objects settles the doubts that a
+ * power failure left (unsynced.ts).
+ */
+import { closeSync, lstatSync, openSync, readFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { setImmediate as pause } from 'node:timers/promises';
+import { CfsError, hasCode } from '../../bytes/errors.ts';
+import { readChunks, verifyStreamSize, type Splitstream } from '../../splitstream/read.ts';
+import { imageObjects } from '../erofs/objects.ts';
+import { measureVerity } from '../linux/ioctl.ts';
+import { isObjectId, objectPath, type ObjectId } from '../verity/object-id.ts';
+import type { FsckReport, Problem, ProblemKind } from './fsck-report.ts';
+import { linkedObject, type LinkKind } from './layout.ts';
+import { listDirectory, readLink } from './links.ts';
+import type { LockOptions } from './lock.ts';
+import { measureFile } from './measure.ts';
+import { parseMetadata } from './metadata.ts';
+import { objectSize, readObject } from './objects.ts';
+import { exists } from './reachable.ts';
+import type { Repository } from './repository.ts';
+import { readStreamObject } from './streams.ts';
+import { listMarks, removeMarks } from './unsynced.ts';
+
+export interface FsckOptions extends LockOptions {
+  /** Leave out the objects. */
+  readonly metadataOnly?: boolean | undefined;
+  /** Further checks of what a stream holds, by its content type; gives descriptions of what is wrong. May throw CfsError. */
+  readonly checkStream?: ((name: string, stream: Splitstream) => Iterable<string>) | undefined;
+  readonly onProgress?: ((progress: FsckProgress) => void) | undefined;
+}
+
+export interface FsckProgress {
+  readonly phase: 'objects' | 'streams' | 'images';
+  readonly done: number;
+  readonly total: number;
+  /** Content hashed so far, in bytes. */
+  readonly bytes: number;
+}
+
+/** @throws CfsError LOCKED, CANCELLED; errors of the system that hinder the check itself. */
+export async function checkRepository(repository: Repository, options: FsckOptions = {}): Promise<FsckReport> {
+  const release = await repository.hold(options);
+  try {
+    return await new Check(repository, options).run();
+  } finally {
+    release();
+  }
+}
+
+class Check {
+  readonly #repository: Repository;
+  readonly #options: FsckOptions;
+  readonly #problems: Problem[] = [];
+  readonly #count = {
+    objectsChecked: 0,
+    objectsCorrupted: 0,
+    streamsChecked: 0,
+    streamsCorrupted: 0,
+    imagesChecked: 0,
+    imagesCorrupted: 0,
+    brokenLinks: 0,
+    missingObjects: 0,
+  };
+  #bytes = 0;
+
+  constructor(repository: Repository, options: FsckOptions) {
+    this.#repository = repository;
+    this.#options = options;
+  }
+
+  async run(): Promise<FsckReport> {
+    const metadata = this.#metadata();
+    if (this.#options.metadataOnly !== true) await this.#objects();
+    await this.#links('streams', (name, id) => this.#stream(name, id));
+    await this.#links('images', (name, id) => this.#image(name, id));
+    return { metadata, ...this.#count, problems: this.#problems };
+  }
+
+  #report(kind: ProblemKind, path: string, detail?: string): void {
+    this.#problems.push({ kind, path, detail });
+  }
+
+  /** Lets others run, and ends the check if it was cancelled. */
+  async #step(phase: FsckProgress['phase'], done: number, total: number): Promise<void> {
+    const { signal, onProgress } = this.#options;
+    if (signal?.aborted === true) throw new CfsError('CANCELLED', 'The check was cancelled', {}, signal.reason);
+    onProgress?.({ phase, done, total, bytes: this.#bytes });
+    if (done % 64 === 0) await pause();
+  }
+
+  #metadata(): FsckReport['metadata'] {
+    let text: string;
+    try {
+      text = readFileSync(join(this.#repository.path, 'meta.json'), 'utf8');
+    } catch (error) {
+      if (hasCode(error, 'ENOENT')) return 'absent';
+      throw error;
+    }
+    try {
+      const { algorithm } = parseMetadata(text);
+      const opened = this.#repository.algorithm;
+      if (algorithm === opened) return 'ok';
+      const detail = `expected ${algorithm}, repository opened as ${opened}`;
+      this.#report('metadata-algorithm-mismatch', 'meta.json', detail);
+    } catch (error) {
+      this.#report('metadata-parse-failed', 'meta.json', (error as Error).message);
+    }
+    return 'error';
+  }
+
+  async #objects(): Promise<void> {
+    const { path, algorithm } = this.#repository;
+    const foreign = listMarks(path).filter(({ state }) => state === 'foreign');
+    const files = listDirectory(join(path, 'objects'))
+      .filter(({ name, type }) => type === 'directory' && /^[0-9a-f]{2}$/.test(name))
+      .flatMap((prefix) =>
+        listDirectory(join(path, 'objects', prefix.name)).map(({ name }) => `${prefix.name}/${name}`),
+      );
+    for (const [i, file] of files.entries()) {
+      this.#count.objectsChecked++;
+      const id = file.replace('/', '');
+      const problem = isObjectId(id, algorithm)
+        ? this.#object(join(path, 'objects', file), id)
+        : (['object-invalid-name', `expected ${algorithm === 'sha256' ? 62 : 126} lower-case hex digits`] as const);
+      if (problem !== undefined) {
+        this.#count.objectsCorrupted++;
+        this.#report(problem[0], `objects/${file}`, problem[1]);
+      }
+      await this.#step('objects', i + 1, files.length);
+    }
+    if (this.#count.objectsCorrupted === 0 && foreign.length > 0) {
+      try {
+        removeMarks(
+          path,
+          foreign.map(({ name }) => name),
+        );
+      } catch (error) {
+        if (!hasCode(error, 'EROFS', 'EACCES', 'EPERM')) throw error;
+      }
+    }
+  }
+
+  #object(file: string, id: ObjectId): readonly [ProblemKind, string?] | undefined {
+    const { secure, algorithm } = this.#repository;
+    let fd: number;
+    try {
+      const stat = lstatSync(file);
+      if (!stat.isFile()) return ['object-open-failed', 'not a regular file'];
+      this.#bytes += stat.size;
+      fd = openSync(file, 'r');
+    } catch (error) {
+      // Removed in between by hand: nothing is wrong with it.
+      return hasCode(error, 'ENOENT') ? undefined : ['object-open-failed', (error as Error).message];
+    }
+    try {
+      const measured = measureVerity(fd);
+      if (secure && typeof measured === 'string') return ['object-verity-missing'];
+      const actual = typeof measured === 'string' ? measureFile(fd, algorithm) : measured.digest;
+      return actual === id ? undefined : ['object-digest-mismatch', `measured ${actual}`];
+    } catch (error) {
+      return ['object-verity-failed', (error as Error).message];
+    } finally {
+      closeSync(fd);
+    }
+  }
+
+  /** All links of a kind, first level and refs. */
+  async #links(kind: LinkKind, check: (name: string, id: ObjectId) => boolean): Promise<void> {
+    const directory = join(this.#repository.path, kind);
+    const entries = listDirectory(directory).filter(({ name, type }) => !(name === 'refs' && type === 'directory'));
+    for (const [i, { name, type }] of entries.entries()) {
+      const path = `${kind}/${name}`;
+      this.#count[`${kind}Checked`]++;
+      let good = false;
+      if (type !== 'symlink') {
+        this.#report('entry-not-symlink', path);
+      } else if (!exists(join(directory, name))) {
+        this.#count.brokenLinks++;
+        this.#report('broken-symlink', path);
+      } else {
+        const text = readLink(join(directory, name)) ?? '';
+        const id = linkedObject(text, this.#repository.algorithm);
+        if (id === undefined)
+          this.#report(`${singular(kind)}-open-failed`, path, `linked to '${text}', which is no object`);
+        else good = check(name, id);
+      }
+      if (!good) this.#count[`${kind}Corrupted`]++;
+      await this.#step(kind, i + 1, entries.length);
+    }
+    this.#refs(kind, 'refs');
+  }
+
+  #refs(kind: LinkKind, below: string): void {
+    const directory = join(this.#repository.path, kind, below);
+    for (const { name, type } of listDirectory(directory)) {
+      const path = `${kind}/${below}/${name}`;
+      const file = join(directory, name);
+      if (type === 'directory') {
+        this.#refs(kind, `${below}/${name}`);
+      } else if (type === 'other') {
+        this.#report('unexpected-file-type', path, 'neither a symlink nor a directory');
+      } else if (!exists(file)) {
+        this.#count.brokenLinks++;
+        this.#report('broken-symlink', path);
+      } else {
+        const target = basename(readLink(file) ?? '');
+        if (exists(join(this.#repository.path, kind, target))) continue;
+        this.#report('stat-failed', path, `points to '${target}', which is no entry of ${kind}/`);
+      }
+    }
+  }
+
+  /** Reports a missing object; false if it is. */
+  #present(kind: ProblemKind, path: string, id: ObjectId, prefix = ''): boolean {
+    if (objectSize(this.#repository, id) !== undefined) return true;
+    this.#count.missingObjects++;
+    this.#report(kind, path, prefix + id);
+    return false;
+  }
+
+  #stream(name: string, id: ObjectId): boolean {
+    const path = `streams/${name}`;
+    let stream: Splitstream;
+    try {
+      stream = readStreamObject(this.#repository, id);
+    } catch (error) {
+      const kind = hasCode(error, 'FORMAT', 'CHECKSUM', 'LIMIT') ? 'stream-read-failed' : 'stream-open-failed';
+      this.#report(kind, path, (error as Error).message);
+      return false;
+    }
+    const before = this.#problems.length;
+    let complete = true;
+    for (const object of stream.objectRefs as readonly ObjectId[]) {
+      complete = this.#present('missing-object-ref', path, object) && complete;
+    }
+    for (const [ref, object] of stream.namedRefs as ReadonlyMap<string, ObjectId>) {
+      this.#present('missing-named-ref', path, object, `ref ${ref}: `);
+    }
+    try {
+      // Sizes say nothing while objects are missing; the chunks are looked at all the same.
+      if (complete) verifyStreamSize(stream, (object) => objectSize(this.#repository, object as ObjectId) ?? 0);
+      else readChunks(stream).toArray();
+      for (const problem of this.#options.checkStream?.(name, stream) ?? []) {
+        this.#report('stream-read-failed', path, problem);
+      }
+    } catch (error) {
+      if (!(error instanceof CfsError)) throw error;
+      this.#report('stream-read-failed', path, error.message);
+    }
+    return this.#problems.length === before;
+  }
+
+  #image(name: string, id: ObjectId): boolean {
+    const path = `images/${name}`;
+    const before = this.#problems.length;
+    if (name !== id) this.#report('image-invalid', path, `linked to objects/${objectPath(id)}`);
+    let image: Buffer;
+    try {
+      image = readObject(this.#repository, id);
+    } catch (error) {
+      this.#report(
+        hasCode(error, 'CHECKSUM') ? 'image-read-failed' : 'image-open-failed',
+        path,
+        (error as Error).message,
+      );
+      return false;
+    }
+    try {
+      for (const object of imageObjects(image)) this.#present('image-missing-object', path, object);
+    } catch (error) {
+      if (!(error instanceof CfsError)) throw error;
+      this.#report('image-invalid', path, error.message);
+    }
+    return this.#problems.length === before;
+  }
+}
+
+function singular(kind: LinkKind): 'stream' | 'image' {
+  return kind === 'streams' ? 'stream' : 'image';
+}

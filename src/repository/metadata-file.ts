@@ -1,0 +1,134 @@
+/** `meta.json` on disk: its fs-verity state, not a field of it, says whether a repository is secure. */
+import { closeSync, constants, fsyncSync, openSync, readFileSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import { CfsError, hasCode, UnsupportedError } from '../../bytes/errors.ts';
+import { linkOpenFile, O_TMPFILE } from '../linux/files.ts';
+import { enableVerity, measureVerity } from '../linux/ioctl.ts';
+import { algorithmNumber, isObjectId, type HashAlgorithm } from '../verity/object-id.ts';
+import { listDirectory } from './links.ts';
+import { formatMetadata, newMetadata, parseMetadata, type Metadata } from './metadata.ts';
+
+export interface MetadataFile {
+  readonly metadata: Metadata;
+  readonly secure: boolean;
+}
+
+const EEXIST = 17;
+
+/** Undefined if there is no `meta.json`. @throws FormatError, UnsupportedError; CfsError CORRUPT for verity of another algorithm. */
+export function readMetadata(root: string): MetadataFile | undefined {
+  let fd: number;
+  try {
+    fd = openSync(join(root, 'meta.json'), 'r');
+  } catch (error) {
+    if (hasCode(error, 'ENOENT')) return undefined;
+    throw error;
+  }
+  try {
+    const metadata = parseMetadata(readFileSync(fd, 'utf8'));
+    return { metadata, secure: isSecure(fd, metadata.algorithm, join(root, 'meta.json')) };
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function isSecure(fd: number, algorithm: HashAlgorithm, path: string): boolean {
+  const measured = measureVerity(fd);
+  if (typeof measured === 'string') return false;
+  if (measured.algorithm === algorithmNumber(algorithm)) return true;
+  throw new CfsError('CORRUPT', `The fs-verity algorithm of ${path} is not the repository's ${algorithm}`, { path });
+}
+
+/**
+ * Writes `meta.json` as a whole, durably but for its directory entry; false if it exists already.
+ *
+ * @param secure give it fs-verity. @throws UnsupportedError where that is not to be had.
+ */
+export function writeMetadata(root: string, metadata: Metadata, secure: boolean): boolean {
+  const path = join(root, 'meta.json');
+  const text = formatMetadata(metadata);
+  let fd: number;
+  try {
+    fd = openSync(root, O_TMPFILE | constants.O_RDWR, 0o644);
+  } catch (error) {
+    if (!hasCode(error, 'ENOTSUP', 'EISDIR', 'EINVAL')) throw error;
+    return writeNamed(path, text, metadata, secure);
+  }
+  try {
+    writeSync(fd, text);
+    fsyncSync(fd);
+    if (secure) {
+      const sealed = openSync(`/proc/self/fd/${fd}`, 'r');
+      closeSync(fd);
+      fd = sealed;
+      seal(fd, metadata.algorithm, path);
+    }
+    const directory = openSync(root, constants.O_RDONLY | constants.O_DIRECTORY);
+    try {
+      return linkOpenFile(fd, directory, 'meta.json') !== EEXIST;
+    } finally {
+      closeSync(directory);
+    }
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** Where unnamed files are not supported. */
+function writeNamed(path: string, text: string, metadata: Metadata, secure: boolean): boolean {
+  let fd: number;
+  try {
+    fd = openSync(path, 'wx', 0o644);
+  } catch (error) {
+    if (hasCode(error, 'EEXIST')) return false;
+    throw error;
+  }
+  try {
+    writeSync(fd, text);
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+  if (secure) {
+    const sealed = openSync(path, 'r');
+    try {
+      seal(sealed, metadata.algorithm, path);
+    } finally {
+      closeSync(sealed);
+    }
+  }
+  return true;
+}
+
+function seal(fd: number, algorithm: HashAlgorithm, path: string): void {
+  try {
+    enableVerity(fd, algorithmNumber(algorithm));
+  } catch (cause) {
+    if (!hasCode(cause, 'ENOTTY', 'ENOTSUP')) throw cause;
+    throw new UnsupportedError(
+      `Cannot enable fs-verity on ${path}: the file system or kernel lacks it; an insecure repository does without`,
+      { path },
+      cause,
+    );
+  }
+}
+
+/** What the first object of a repository without `meta.json` tells; undefined if it has none. */
+export function inferMetadata(root: string): MetadataFile | undefined {
+  const objects = join(root, 'objects');
+  for (const prefix of listDirectory(objects)) {
+    if (prefix.type !== 'directory' || !/^[0-9a-f]{2}$/.test(prefix.name)) continue;
+    for (const { name } of listDirectory(join(objects, prefix.name))) {
+      const algorithm = (['sha256', 'sha512'] as const).find((each) => isObjectId(prefix.name + name, each));
+      if (algorithm === undefined) continue;
+      const fd = openSync(join(objects, prefix.name, name), 'r');
+      try {
+        // composefs-rs makes these repositories ones of EROFS format 1.
+        return { metadata: newMetadata(algorithm), secure: typeof measureVerity(fd) === 'object' };
+      } finally {
+        closeSync(fd);
+      }
+    }
+  }
+  return undefined;
+}

@@ -1,0 +1,227 @@
+/**
+ * Writes objects: an unnamed file in `objects/` is filled by the caller, who then knows its digest, and gets that as its name. An
+ * object that is visible is complete. Synchronous, for worker threads that store thousands; each has a writer of its own. A
+ * transaction of the parent must be open all the while.
+ *
+ * An object that exists already is trusted if it is a regular file of the right size, and: in a secure repository the kernel
+ * measures the right digest; in an insecure one no power failure put it in doubt (unsynced.ts), or else its content hashes to
+ * the right digest. What is not trusted is replaced, by rename.
+ *
+ * Secure mode follows the description of the format; it needs a kernel with fs-verity.
+ */
+import {
+  closeSync,
+  constants,
+  fchmodSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  renameSync,
+  statSync,
+  unlinkSync,
+  writeSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { ChecksumError, hasCode } from '../../bytes/errors.ts';
+import { SystemError } from '../linux/errno.ts';
+import { linkOpenFile, O_TMPFILE, renameNoReplace } from '../linux/files.ts';
+import { enableVerity, measureVerity } from '../linux/ioctl.ts';
+import { algorithmNumber, objectPath, type HashAlgorithm, type ObjectId } from '../verity/object-id.ts';
+import { measureFile } from './measure.ts';
+import { TEMPORARY_OBJECT, temporaryName } from './layout.ts';
+
+/** What a writer needs to know; plain data, so that it can be handed to a worker. */
+export interface ObjectWriterOptions {
+  /** The `objects` directory, absolute. */
+  readonly objects: string;
+  readonly algorithm: HashAlgorithm;
+  /** Objects get fs-verity. */
+  readonly secure: boolean;
+  /** Existing objects are in doubt after a power failure. */
+  readonly suspect: boolean;
+  /** Sync every object before it is linked. */
+  readonly fsync: boolean;
+}
+
+const MODE = 0o644;
+const ENOENT = 2;
+
+export class ObjectWriter {
+  readonly #options: ObjectWriterOptions;
+  readonly #objects: string;
+  readonly #directory: number;
+  readonly #chmod = (MODE & process.umask()) !== 0;
+  /** Names of files that are open, once unnamed ones turned out not to be supported. */
+  #named: Map<number, string> | undefined;
+
+  /** Creates the `objects` directory if need be. */
+  constructor(options: ObjectWriterOptions) {
+    this.#options = options;
+    this.#objects = options.objects;
+    mkdirSync(this.#objects, { recursive: true });
+    this.#directory = openSync(this.#objects, constants.O_RDONLY | constants.O_DIRECTORY);
+  }
+
+  /** Must not be used afterwards. */
+  close(): void {
+    closeSync(this.#directory);
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  /** The descriptor of a new file, open for reading and writing. It ends with `commit` or `abort`, whichever comes. */
+  begin(): number {
+    if (this.#named === undefined) {
+      try {
+        const fd = openSync(this.#objects, O_TMPFILE | constants.O_RDWR, MODE);
+        if (this.#chmod) fchmodSync(fd, MODE);
+        return fd;
+      } catch (error) {
+        // Kernels without it see an attempt to open a directory for writing.
+        if (!hasCode(error, 'ENOTSUP', 'EISDIR', 'EINVAL')) throw error;
+        this.#named = new Map();
+      }
+    }
+    const path = join(this.#objects, temporaryName(TEMPORARY_OBJECT));
+    const fd = openSync(path, 'wx+', MODE);
+    if (this.#chmod) fchmodSync(fd, MODE);
+    this.#named.set(fd, path);
+    return fd;
+  }
+
+  /**
+   * Gives the complete file its name, and closes it.
+   *
+   * @param id the digest of the content, which the caller has computed over what it wrote.
+   * @returns `present` if the repository had a good object of that name.
+   * @throws ChecksumError in a secure repository, if the kernel measures another digest.
+   */
+  commit(fd: number, id: ObjectId, size: number): 'stored' | 'present' {
+    const named = this.#named?.get(fd);
+    let file = fd;
+    try {
+      if (this.#options.fsync) fsyncSync(fd);
+      if (this.#options.secure) {
+        if (this.has(id, size)) {
+          if (named !== undefined) unlinkSync(named);
+          return 'present';
+        }
+        // No descriptor that is open for writing may be left when fs-verity is enabled.
+        file = openSync(`/proc/self/fd/${fd}`, 'r');
+        closeSync(fd);
+        this.#seal(file, id);
+      }
+      return named === undefined ? this.#linkUnnamed(file, id, size) : this.#renameNamed(named, id, size);
+    } catch (error) {
+      if (named !== undefined) tryUnlink(named);
+      throw error;
+    } finally {
+      this.#named?.delete(fd);
+      closeSync(file);
+    }
+  }
+
+  /** Drops a file that was begun. */
+  abort(fd: number): void {
+    closeSync(fd);
+    const named = this.#named?.get(fd);
+    if (named === undefined) return;
+    this.#named?.delete(fd);
+    unlinkSync(named);
+  }
+
+  /** True if the object exists and is trusted, so that it need not be written. */
+  has(id: ObjectId, size: number): boolean {
+    const path = `${this.#objects}/${objectPath(id)}`;
+    const stat = statSync(path, { throwIfNoEntry: false });
+    if (stat === undefined || stat.size !== size || !stat.isFile()) return false;
+    const { secure, suspect, algorithm } = this.#options;
+    if (!secure && !suspect) return true;
+    const fd = openSync(path, 'r');
+    try {
+      if (!secure) return measureFile(fd, algorithm) === id;
+      const measured = measureVerity(fd);
+      return (
+        typeof measured === 'object' && measured.digest === id && measured.algorithm === algorithmNumber(algorithm)
+      );
+    } finally {
+      closeSync(fd);
+    }
+  }
+
+  /** Stores content that is in memory, under its digest. */
+  store(content: Uint8Array, id: ObjectId): 'stored' | 'present' {
+    if (this.has(id, content.length)) return 'present';
+    const fd = this.begin();
+    try {
+      for (let offset = 0; offset < content.length;) offset += writeSync(fd, content, offset);
+    } catch (error) {
+      this.abort(fd);
+      throw error;
+    }
+    return this.commit(fd, id, content.length);
+  }
+
+  #linkUnnamed(fd: number, id: ObjectId, size: number): 'stored' | 'present' {
+    const path = objectPath(id);
+    let result = linkOpenFile(fd, this.#directory, path);
+    if (result === ENOENT) {
+      this.#makePrefix(id);
+      result = linkOpenFile(fd, this.#directory, path);
+    }
+    if (result === 0) return 'stored';
+    if (result === ENOENT) throw new SystemError(ENOENT, 'linkat', path);
+    if (this.has(id, size)) return 'present';
+    const temporary = temporaryName(TEMPORARY_OBJECT);
+    linkOpenFile(fd, this.#directory, temporary);
+    renameSync(`${this.#objects}/${temporary}`, `${this.#objects}/${path}`);
+    return 'stored';
+  }
+
+  #renameNamed(named: string, id: ObjectId, size: number): 'stored' | 'present' {
+    const path = `${this.#objects}/${objectPath(id)}`;
+    this.#makePrefix(id);
+    if (renameNoReplace(named, path)) return 'stored';
+    if (this.has(id, size)) {
+      unlinkSync(named);
+      return 'present';
+    }
+    renameSync(named, path);
+    return 'stored';
+  }
+
+  #makePrefix(id: ObjectId): void {
+    try {
+      mkdirSync(`${this.#objects}/${id.slice(0, 2)}`, 0o755);
+    } catch (error) {
+      if (!hasCode(error, 'EEXIST')) throw error;
+    }
+  }
+
+  #seal(file: number, id: ObjectId): void {
+    const algorithm = algorithmNumber(this.#options.algorithm);
+    for (let attempt = 0; ; attempt++) {
+      try {
+        enableVerity(file, algorithm);
+        break;
+      } catch (error) {
+        // A child process that is just being started has our descriptors until it executes its program.
+        if (!hasCode(error, 'ETXTBSY') || attempt >= 100) throw error;
+        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
+      }
+    }
+    const measured = measureVerity(file);
+    const digest = typeof measured === 'string' ? measured : measured.digest;
+    if (digest !== id) throw new ChecksumError('new object', id, digest);
+  }
+}
+
+function tryUnlink(path: string): void {
+  try {
+    unlinkSync(path);
+  } catch (error) {
+    if (!hasCode(error, 'ENOENT')) throw error;
+  }
+}

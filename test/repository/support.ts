@@ -1,0 +1,30 @@
+/** Repositories in temporary folders, for tests. */
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { homedir, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after } from 'node:test';
+import { Repository } from '../../src/repository/repository.ts';
+import type { HashAlgorithm } from '../../src/verity/object-id.ts';
+
+const base = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'cfs-repository-'));
+after(() => rmSync(base, { recursive: true, force: true }));
+
+let count = 0;
+
+/** A path where nothing is yet. */
+export function freshPath(): string {
+  return join(base, String(++count));
+}
+
+/** The path of a new insecure repository. */
+export function freshRepository(algorithm: HashAlgorithm = 'sha256'): string {
+  const path = freshPath();
+  Repository.init(path, { algorithm, insecure: true });
+  return path;
+}
+
+const candidate = join(homedir(), '.cargo/bin/cfsctl');
+
+/** The program of composefs-rs, where it is installed. */
+export const cfsctl = existsSync(candidate) ? candidate : undefined;
+export const skipWithoutCfsctl = cfsctl === undefined ? 'cfsctl is not installed' : false;
