@@ -1,0 +1,153 @@
+/**
+ * The metadata graph of one commit: the commit, every dirtree and dirmeta that it reaches, verified and decoded, and the
+ * checksums of its files. It is read once, from a source or from a stored commit stream, and then serves the pull and the tree.
+ *
+ * Objects are shared within the graph, so a small graph can stand for a tree too large for any machine: thirty dirtrees that
+ * name the next one twice are 2^30 directories. The size of the tree is therefore computed on the graph, before any tree is made.
+ */
+import { CfsError, FormatError } from '../../bytes/errors.ts';
+import type { OstreeChecksum } from '../../ostree/checksum.ts';
+import { decodeCommit, type Commit } from '../../ostree/commit.ts';
+import { decodeDirMeta, type DirMeta } from '../../ostree/dirmeta.ts';
+import { decodeDirTree, type DirTree } from '../../ostree/dirtree.ts';
+import { verifyMetadataObject } from '../../ostree/object-verify.ts';
+import type { HashedMetadataType } from '../../ostree/object-type.ts';
+import type { OnProgress } from '../progress.ts';
+
+/** Paths of at most PATH_MAX bytes cannot be deeper: each level has a slash and a name. */
+export const MAX_DEPTH = 2048;
+/** Directories, files and symlinks of a tree. */
+export const MAX_INODES = 10_000_000;
+
+export interface CommitGraph {
+  readonly checksum: OstreeChecksum;
+  readonly commit: Commit;
+  readonly dirtrees: ReadonlyMap<OstreeChecksum, DirTree>;
+  readonly dirmetas: ReadonlyMap<OstreeChecksum, DirMeta>;
+  /** The bytes of the commit, dirtrees and dirmetas. */
+  readonly objects: ReadonlyMap<OstreeChecksum, Uint8Array>;
+  /** Regular files and symlinks, in the order in which the tree first names them. */
+  readonly files: ReadonlySet<OstreeChecksum>;
+}
+
+/** Gives the bytes of an object, which need not be verified. */
+export type ReadMetadata = (type: HashedMetadataType, checksum: OstreeChecksum) => Uint8Array | Promise<Uint8Array>;
+
+export interface WalkOptions {
+  readonly onProgress?: OnProgress | undefined;
+  readonly signal?: AbortSignal | undefined;
+  /** Objects that are read at the same time; only worth it where reading waits. */
+  readonly concurrency?: number;
+}
+
+type Reference = readonly [type: 'dirtree' | 'dirmeta', checksum: OstreeChecksum];
+
+/**
+ * Reads the whole graph of a commit.
+ * @throws ChecksumError, FormatError for a bad object; CfsError LIMIT for a tree past the limits; whatever `read` throws.
+ */
+export async function readCommitGraph(
+  checksum: OstreeChecksum,
+  read: ReadMetadata,
+  { onProgress, signal, concurrency = 1 }: WalkOptions = {},
+): Promise<CommitGraph> {
+  const objects = new Map<OstreeChecksum, Uint8Array>();
+  const dirtrees = new Map<OstreeChecksum, DirTree>();
+  const dirmetas = new Map<OstreeChecksum, DirMeta>();
+  const files = new Set<OstreeChecksum>();
+  const queued = new Map<OstreeChecksum, string>();
+  const queue: Reference[] = [];
+
+  const verified = async (type: HashedMetadataType, name: OstreeChecksum): Promise<Uint8Array> => {
+    const given = read(type, name);
+    const bytes = given instanceof Uint8Array ? given : await given;
+    verifyMetadataObject(type, name, bytes);
+    objects.set(name, bytes);
+    onProgress?.({ phase: 'metadata', done: objects.size });
+    return bytes;
+  };
+  const enqueue = (type: 'dirtree' | 'dirmeta', name: OstreeChecksum): void => {
+    const known = queued.get(name);
+    if (known === undefined) queue.push([type, name]);
+    else if (known !== type) throw new FormatError(`${type} ${name}`, 'checksum', `also used as a ${known}`);
+    queued.set(name, type);
+  };
+  const visit = async ([type, name]: Reference): Promise<void> => {
+    const bytes = await verified(type, name);
+    if (type === 'dirmeta') {
+      dirmetas.set(name, decodeDirMeta(bytes, name));
+      return;
+    }
+    const tree = decodeDirTree(bytes, name);
+    dirtrees.set(name, tree);
+    for (const file of tree.files) files.add(file.checksum);
+    for (const directory of tree.directories) {
+      enqueue('dirmeta', directory.meta);
+      enqueue('dirtree', directory.tree);
+    }
+  };
+
+  const commit = decodeCommit(await verified('commit', checksum), checksum);
+  queued.set(checksum, 'commit');
+  enqueue('dirmeta', commit.rootMeta);
+  enqueue('dirtree', commit.rootTree);
+  const running = new Set<Promise<void>>();
+  while (queue.length > 0 || running.size > 0) {
+    signal?.throwIfAborted();
+    while (queue.length > 0 && running.size < concurrency) {
+      const visited = visit(queue.pop()!).finally(() => running.delete(visited));
+      running.add(visited);
+    }
+    await Promise.race(running);
+  }
+  for (const name of files) {
+    const other = queued.get(name);
+    if (other !== undefined) throw new FormatError(`${other} ${name}`, 'checksum', 'also used as a file');
+  }
+  const graph = { checksum, commit, dirtrees, dirmetas, objects, files };
+  checkSize(graph);
+  return graph;
+}
+
+interface Extent {
+  /** Inodes below the directory, itself included. */
+  readonly inodes: number;
+  /** Levels below the directory. */
+  readonly depth: number;
+}
+
+/** Computes the extent of each dirtree once, children before parents, without recursion. */
+function checkSize({ checksum, commit, dirtrees }: CommitGraph): void {
+  const extents = new Map<OstreeChecksum, Extent | 'open'>();
+  const stack: OstreeChecksum[] = [commit.rootTree];
+  while (stack.length > 0) {
+    const name = stack.at(-1)!;
+    const tree = dirtrees.get(name)!;
+    if (extents.get(name) === undefined) {
+      extents.set(name, 'open');
+      for (const child of tree.directories) {
+        const extent = extents.get(child.tree);
+        if (extent === 'open') throw new FormatError(`dirtree ${name}`, 'directories', `${child.tree} contains itself`);
+        if (extent === undefined) stack.push(child.tree);
+      }
+      continue;
+    }
+    stack.pop();
+    if (extents.get(name) !== 'open') continue;
+    let inodes = 1 + tree.files.length;
+    let depth = 0;
+    for (const child of tree.directories) {
+      const extent = extents.get(child.tree) as Extent;
+      inodes += extent.inodes;
+      depth = Math.max(depth, 1 + extent.depth);
+    }
+    if (inodes > MAX_INODES || depth > MAX_DEPTH) {
+      const problem = inodes > MAX_INODES ? `more than ${MAX_INODES} files` : `more than ${MAX_DEPTH} levels`;
+      throw new CfsError('LIMIT', `Cannot use commit ${checksum}: its tree has ${problem} (at dirtree ${name})`, {
+        object: checksum,
+        dirtree: name,
+      });
+    }
+    extents.set(name, { inodes, depth });
+  }
+}

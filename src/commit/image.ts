@@ -1,0 +1,89 @@
+/** Images of commits: built from the tree, stored, and named by the commit's stream. */
+import type { OstreeChecksum } from '../../ostree/checksum.ts';
+import { writeImage } from '../erofs/write.ts';
+import type { ErofsFormats, ErofsVersion } from '../repository/metadata.ts';
+import type { Repository } from '../repository/repository.ts';
+import type { Transaction } from '../repository/transaction.ts';
+import type { Directory } from '../tree/tree.ts';
+import { verityDigest } from '../verity/digest.ts';
+import type { HashAlgorithm, ObjectId } from '../verity/object-id.ts';
+import { encodeCommitStream, streamName } from './commit-stream.ts';
+import { readCommit, storedGraph, type StoredCommit } from './stored.ts';
+import { commitTree } from './tree.ts';
+
+export interface BuiltImage {
+  readonly version: ErofsVersion;
+  readonly id: ObjectId;
+  readonly bytes: Uint8Array;
+}
+
+/** The images of a commit: the first is the one its stream calls `composefs.image`. */
+export type CommitImages = readonly [BuiltImage, ...BuiltImage[]];
+
+/** Builds the image of every format that the repository writes; `version` takes the place of the default one. */
+export function buildImages(
+  tree: Directory,
+  algorithm: HashAlgorithm,
+  formats: ErofsFormats,
+  version?: ErofsVersion,
+): CommitImages {
+  const build = (each: ErofsVersion): BuiltImage => {
+    const bytes = writeImage(tree, { version: each });
+    return { version: each, id: verityDigest(algorithm, bytes), bytes };
+  };
+  const first = version ?? formats.default;
+  return [build(first), ...formats.extra.filter((each) => each !== first).map(build)];
+}
+
+/** Stores images and makes them known. */
+export function storeImages(transaction: Transaction, images: CommitImages): void {
+  for (const { id, bytes } of images) {
+    transaction.storeBytes(bytes, id);
+    transaction.linkImage(id);
+  }
+}
+
+/** The tree of a stored commit. */
+export async function storedTree(stored: StoredCommit): Promise<Directory> {
+  return commitTree(await storedGraph(stored), (checksum) => stored.content.get(checksum));
+}
+
+export interface CreatedImage {
+  readonly commit: OstreeChecksum;
+  /** The commit's stream, which names the image. */
+  readonly stream: ObjectId;
+  readonly image: ObjectId;
+  /** The image that the stream named before, if that was another one. */
+  readonly replaced: ObjectId | undefined;
+}
+
+/**
+ * Builds the image of a stored commit anew and lets its stream name it.
+ * @param name a ref below `images/refs/` to give the image.
+ */
+export async function createCommitImage(
+  repository: Repository,
+  commit: OstreeChecksum,
+  options: { readonly version?: ErofsVersion | undefined; readonly name?: string | undefined } = {},
+): Promise<CreatedImage> {
+  using transaction = await repository.begin();
+  const stored = readCommit(repository, commit);
+  const images = buildImages(await storedTree(stored), repository.algorithm, repository.formats, options.version);
+  const [{ id: image }] = images;
+  storeImages(transaction, images);
+  let { stream } = stored;
+  if (!sameImages(stored, images)) {
+    const objects = new Map(stored.content.entries());
+    stream = transaction.storeBytes(encodeCommitStream(repository.algorithm, commit, objects, images));
+    transaction.linkStream(streamName(commit), stream);
+  }
+  if (options.name !== undefined) transaction.linkRef('images', options.name, image);
+  await transaction.commit();
+  return { commit, stream, image, replaced: stored.image === image ? undefined : stored.image };
+}
+
+/** True if the stream names just these images. */
+export function sameImages(stored: StoredCommit, images: CommitImages): boolean {
+  const ids = images.map(({ id }) => id);
+  return stored.images.length === ids.length && ids.every((id, i) => stored.images[i] === id);
+}

@@ -1,0 +1,105 @@
+/**
+ * The file tree of a commit, as its image has it: root metadata from the root dirmeta, every mtime 0, one inode for all files
+ * with the same OSTree checksum (they become hard links), nothing filtered or renamed.
+ *
+ * OSTree ends the names of extended attributes with a NUL; `ostree/` has taken it off, so the kernel finds them by their
+ * names.
+ */
+import { CfsError, FormatError } from '../../bytes/errors.ts';
+import { byteString, type ByteString } from '../tree/byte-string.ts';
+import {
+  directory,
+  externalFile,
+  inlineFile,
+  objectPayload,
+  symlink,
+  type Directory,
+  type Inode,
+  type Stat,
+  type Xattr,
+} from '../tree/tree.ts';
+import type { OstreeChecksum } from '../../ostree/checksum.ts';
+import type { DirMeta } from '../../ostree/dirmeta.ts';
+import { decodeSizedHeader, isSymlinkMode } from '../../ostree/file-header.ts';
+import type { StoredObject } from './content.ts';
+import type { CommitGraph } from './graph.ts';
+
+/** Linux NAME_MAX. */
+const MAX_NAME = 255;
+const PERMISSION_BITS = 0o7777;
+
+function stat({ mode, uid, gid, xattrs }: Pick<DirMeta, 'mode' | 'uid' | 'gid' | 'xattrs'>): Stat {
+  return { mode: mode & PERMISSION_BITS, uid, gid, mtimeSec: 0n, mtimeNsec: 0, xattrs: xattrs as readonly Xattr[] };
+}
+
+function entryName(name: string, checksum: OstreeChecksum): ByteString {
+  const bytes = byteString(name);
+  if (bytes.length > MAX_NAME) {
+    throw new CfsError('LIMIT', `Cannot build a tree from dirtree ${checksum}: a name has ${bytes.length} bytes`);
+  }
+  return bytes;
+}
+
+/**
+ * Builds the tree.
+ * @param file gives what the commit stream holds of a file.
+ * @throws FormatError for a file whose data do not fit its header.
+ */
+export function commitTree(
+  graph: CommitGraph,
+  file: (checksum: OstreeChecksum) => StoredObject | undefined,
+): Directory {
+  const stats = new Map<OstreeChecksum, Stat>();
+  const inodes = new Map<OstreeChecksum, Inode>();
+
+  const directoryStat = (meta: OstreeChecksum): Stat => {
+    let known = stats.get(meta);
+    if (known === undefined) stats.set(meta, (known = stat(graph.dirmetas.get(meta)!)));
+    return known;
+  };
+  const fileInode = (checksum: OstreeChecksum): Inode => {
+    const known = inodes.get(checksum);
+    if (known !== undefined) {
+      known.nlink++;
+      return known;
+    }
+    const stored = file(checksum);
+    if (stored === undefined) throw missing(checksum, graph.checksum);
+    const made = makeInode(checksum, stored);
+    inodes.set(checksum, made);
+    return made;
+  };
+
+  const root = directory(directoryStat(graph.commit.rootMeta));
+  const pending: [Directory, OstreeChecksum][] = [[root, graph.commit.rootTree]];
+  for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
+    const [parent, checksum] = next;
+    const tree = graph.dirtrees.get(checksum)!;
+    for (const entry of tree.files) parent.entries.set(entryName(entry.name, checksum), fileInode(entry.checksum));
+    for (const entry of tree.directories) {
+      const child = directory(directoryStat(entry.meta));
+      parent.entries.set(entryName(entry.name, checksum), child);
+      pending.push([child, entry.tree]);
+    }
+  }
+  return root;
+}
+
+function missing(checksum: OstreeChecksum, commit: OstreeChecksum): CfsError {
+  return new CfsError('CORRUPT', `The stored commit ${commit} lacks its file object ${checksum}`, { object: checksum });
+}
+
+function makeInode(checksum: OstreeChecksum, { data, object }: StoredObject): Inode {
+  const { header, size, length } = decodeSizedHeader(data, checksum);
+  const content = data.subarray(length);
+  const problem = (text: string): FormatError => new FormatError(`stored file ${checksum}`, 'content', text, length);
+  if (object !== undefined) {
+    if (content.length > 0) throw problem('an object, and inline content too');
+    if (isSymlinkMode(header.mode)) throw problem('a symlink with an object');
+    return externalFile(stat(header), size, object, objectPayload(object));
+  }
+  if (content.length !== size) throw problem(`${content.length} inline bytes, but ${size} are declared`);
+  return isSymlinkMode(header.mode)
+    ? symlink(stat(header), byteString(header.symlinkTarget))
+    : inlineFile(stat(header), content);
+}

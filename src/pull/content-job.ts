@@ -1,0 +1,152 @@
+/**
+ * The files of a pull as a job that several threads share: each takes the next file from a counter and does everything for
+ * it, so that no content crosses a thread. Results travel in batches of a few flat arrays.
+ */
+import type { OstreeChecksum } from '../../ostree/checksum.ts';
+import { checksumFromBytes } from '../../ostree/checksum.ts';
+import type { SourceDescription } from '../../ostree/source.ts';
+import type { SerializedError } from '../../bytes/errors.ts';
+import type { ObjectWriterOptions } from '../repository/object-writer.ts';
+import type { ObjectId } from '../verity/object-id.ts';
+import type { IngestedFile } from './file-ingest.ts';
+
+const CHECKSUM_SIZE = 32;
+
+/** Slots of the shared counters. */
+const NEXT = 0;
+const DONE = 1;
+const STOP = 2;
+const COUNTERS = 3;
+
+/** Plain data and shared memory. */
+export interface ContentJob {
+  readonly source: SourceDescription;
+  readonly writer: ObjectWriterOptions;
+  /** The checksums, 32 bytes each. */
+  readonly checksums: SharedArrayBuffer;
+  readonly counters: SharedArrayBuffer;
+  /** One 64-bit number: bytes of content done. */
+  readonly bytes: SharedArrayBuffer;
+}
+
+export function contentJob(
+  source: SourceDescription,
+  writer: ObjectWriterOptions,
+  files: readonly OstreeChecksum[],
+): ContentJob {
+  const checksums = new SharedArrayBuffer(files.length * CHECKSUM_SIZE);
+  const all = Buffer.from(checksums);
+  for (const [i, checksum] of files.entries()) all.write(checksum, i * CHECKSUM_SIZE, 'hex');
+  return {
+    source,
+    writer,
+    checksums,
+    counters: new SharedArrayBuffer(4 * COUNTERS),
+    bytes: new SharedArrayBuffer(8),
+  };
+}
+
+/** One thread's view of a job. */
+export class JobCounters {
+  readonly #checksums: Uint8Array;
+  readonly #counters: Int32Array;
+  readonly #bytes: BigInt64Array;
+
+  constructor(job: ContentJob) {
+    this.#checksums = new Uint8Array(job.checksums);
+    this.#counters = new Int32Array(job.counters);
+    this.#bytes = new BigInt64Array(job.bytes);
+  }
+
+  get total(): number {
+    return this.#checksums.length / CHECKSUM_SIZE;
+  }
+
+  /** Takes the next file; undefined when there is none or the job was stopped. */
+  next(): { readonly index: number; readonly checksum: OstreeChecksum } | undefined {
+    if (this.stopped) return undefined;
+    const index = Atomics.add(this.#counters, NEXT, 1);
+    if (index >= this.total) return undefined;
+    const bytes = this.#checksums.slice(index * CHECKSUM_SIZE, (index + 1) * CHECKSUM_SIZE);
+    return { index, checksum: checksumFromBytes(bytes) };
+  }
+
+  addFile(): void {
+    Atomics.add(this.#counters, DONE, 1);
+  }
+
+  addBytes(bytes: number): void {
+    Atomics.add(this.#bytes, 0, BigInt(bytes));
+  }
+
+  get done(): number {
+    return Atomics.load(this.#counters, DONE);
+  }
+
+  get bytes(): number {
+    return Number(Atomics.load(this.#bytes, 0));
+  }
+
+  /** Makes every thread end before its next piece of work. */
+  stop(): void {
+    Atomics.store(this.#counters, STOP, 1);
+  }
+
+  get stopped(): boolean {
+    return Atomics.load(this.#counters, STOP) === 1;
+  }
+}
+
+/** Results of many files as few arrays. */
+export interface ResultBatch {
+  readonly indices: Uint32Array;
+  /** Length of each file's data in `data`. */
+  readonly lengths: Uint32Array;
+  readonly data: Uint8Array;
+  readonly objects: readonly (ObjectId | undefined)[];
+  readonly hows: readonly IngestedFile['how'][];
+}
+
+/** What a worker says. */
+export type WorkerMessage =
+  | { readonly kind: 'results'; readonly batch: ResultBatch }
+  | { readonly kind: 'error'; readonly error: SerializedError };
+
+/** Files per batch: a batch is a message, so neither too few nor too many. */
+const BATCH = 2048;
+
+/** Collects results and hands them on in batches. */
+export class ResultCollector {
+  readonly #emit: (batch: ResultBatch) => void;
+  #results: { readonly index: number; readonly file: IngestedFile }[] = [];
+
+  constructor(emit: (batch: ResultBatch) => void) {
+    this.#emit = emit;
+  }
+
+  add(index: number, file: IngestedFile): void {
+    this.#results.push({ index, file });
+    if (this.#results.length === BATCH) this.flush();
+  }
+
+  flush(): void {
+    const results = this.#results;
+    this.#results = [];
+    this.#emit({
+      indices: Uint32Array.from(results, ({ index }) => index),
+      lengths: Uint32Array.from(results, ({ file }) => file.data.length),
+      data: new Uint8Array(Buffer.concat(results.map(({ file }) => file.data))),
+      objects: results.map(({ file }) => file.object),
+      hows: results.map(({ file }) => file.how),
+    });
+  }
+}
+
+/** The results of a batch, one by one; data are views. */
+export function* batchResults(batch: ResultBatch): Generator<{ readonly index: number; readonly file: IngestedFile }> {
+  let offset = 0;
+  for (const [i, index] of batch.indices.entries()) {
+    const data = batch.data.subarray(offset, (offset += batch.lengths[i]!));
+    yield { index, file: { data, object: batch.objects[i], how: batch.hows[i]! } };
+  }
+}

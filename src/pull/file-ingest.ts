@@ -1,0 +1,204 @@
+/**
+ * One file object on its way into a composefs repository: inflated, verified against its OSTree checksum, measured with
+ * fs-verity and written, piece by piece, so that each piece passes through all steps while it is in the processor's cache and
+ * memory does not grow with the file.
+ *
+ * The stored bytes are pushed in, so that they may come from a file or from a network. Nothing gets a name in the repository
+ * before the whole content was seen and both digests are known; a file that fails leaves nothing behind.
+ */
+import { writeSync } from 'node:fs';
+import { FormatError, ChecksumError } from '../../bytes/errors.ts';
+import { toHex } from '../../bytes/hex.ts';
+import type { OstreeChecksum } from '../../ostree/checksum.ts';
+import { toArchiveHeader } from '../../ostree/file-header.ts';
+import type { ObjectWriter } from '../repository/object-writer.ts';
+import { VerityHasher } from '../verity/digest.ts';
+import { digestSize, type HashAlgorithm, type ObjectId } from '../verity/object-id.ts';
+import { sha256Stream } from '../verity/stream-hash.ts';
+import { Inflater } from './inflate.ts';
+
+/** Uncompressed bytes handled at a time: a multiple of the fs-verity block, small enough for the L2 cache. */
+const PIECE_SIZE = 256 * 1024;
+
+/** Content of at most this many bytes lies in the commit stream, larger content is an object (commit-splitstream, inline rule). */
+export function inlineLimit(algorithm: HashAlgorithm): number {
+  return 2 * digestSize(algorithm);
+}
+
+/** What is known of a file before its content. */
+export interface FileStart {
+  readonly checksum: OstreeChecksum;
+  /** The sized header that the checksum covers. */
+  readonly hashedHeader: Uint8Array;
+  /** Declared size of the content; content of any other size is refused. 0 for a symlink. */
+  readonly size: number;
+  /** The pushed bytes are a raw deflate stream; else they are the content. */
+  readonly deflated: boolean;
+  /** An open O_TMPFILE of the object writer that holds the content already (a reflink): it is read, not written. */
+  readonly clone?: number | undefined;
+}
+
+export interface IngestedFile {
+  /** What the commit stream holds of the file: its archive header, then inline content. */
+  readonly data: Uint8Array;
+  /** Where larger content is stored. */
+  readonly object: ObjectId | undefined;
+  /** `inline`: no object; `present`: the repository had the object. */
+  readonly how: 'inline' | 'written' | 'reflinked' | 'present';
+}
+
+export class FileIngest {
+  readonly #writer: ObjectWriter;
+  readonly #inlineLimit: number;
+  readonly #inflater = new Inflater();
+  readonly #sha256 = sha256Stream();
+  readonly #verity: VerityHasher;
+  readonly #piece = Buffer.allocUnsafeSlow(PIECE_SIZE);
+  /** Bytes of the piece in use. */
+  #used = 0;
+  /** Bytes of content so far. */
+  #total = 0;
+  #file: FileStart | undefined;
+  #fd: number | undefined;
+  readonly #onBytes: (bytes: number) => void;
+
+  /** @param onBytes is told of content that went through all steps. */
+  constructor(writer: ObjectWriter, algorithm: HashAlgorithm, onBytes: (bytes: number) => void) {
+    this.#writer = writer;
+    this.#onBytes = onBytes;
+    this.#inlineLimit = inlineLimit(algorithm);
+    this.#verity = new VerityHasher(algorithm);
+  }
+
+  /** True if content of this size becomes an object. */
+  isExternal(size: number): boolean {
+    return size > this.#inlineLimit;
+  }
+
+  /** Begins a file; the one before has been finished or aborted. */
+  start(file: FileStart): void {
+    this.#file = file;
+    this.#fd = file.clone;
+    this.#used = 0;
+    this.#total = 0;
+    this.#sha256.reset();
+    this.#sha256.update(file.hashedHeader);
+    this.#verity.reset();
+    if (file.deflated) this.#inflater.reset();
+  }
+
+  /**
+   * The next stored bytes. They are used up when this returns.
+   * @returns false once no more bytes are wanted, because the deflate stream has ended.
+   * @throws FormatError as soon as the content is longer than declared, or is no deflate stream.
+   */
+  push(stored: Uint8Array): boolean {
+    if (!this.#current().deflated) {
+      for (let offset = 0; offset < stored.length;) {
+        const length = Math.min(stored.length - offset, PIECE_SIZE - this.#used);
+        this.#piece.set(stored.subarray(offset, offset + length), this.#used);
+        offset += length;
+        this.#advance(length);
+      }
+      return true;
+    }
+    this.#inflater.setInput(stored);
+    for (;;) {
+      const room = PIECE_SIZE - this.#used;
+      const length = this.#inflate();
+      this.#advance(length);
+      if (this.#inflater.ended) return false;
+      if (length < room) return true;
+    }
+  }
+
+  /**
+   * Ends the file: compares the checksum, and stores the content unless it is inline.
+   * @throws FormatError for content that is cut short, ChecksumError for content of another object.
+   */
+  finish(): IngestedFile {
+    const file = this.#current();
+    if (file.deflated && !this.#inflater.ended) throw this.#invalid('the deflate stream is cut short');
+    if (this.#total !== file.size) throw this.#invalid(`${this.#total} bytes, but ${file.size} are declared`);
+    this.#sha256.update(this.#piece, 0, this.#used);
+    const actual = toHex(this.#sha256.digest());
+    if (actual !== file.checksum) throw new ChecksumError(`file object ${file.checksum}`, file.checksum, actual);
+
+    this.#onBytes(this.#used);
+    const header = toArchiveHeader(file.hashedHeader, file.size);
+    if (!this.isExternal(file.size)) {
+      this.abort();
+      const data = new Uint8Array(header.length + this.#used);
+      data.set(header);
+      data.set(this.#piece.subarray(0, this.#used), header.length);
+      return { data, object: undefined, how: 'inline' };
+    }
+    this.#verity.update(this.#piece.subarray(0, this.#used));
+    const object = this.#verity.digest();
+    return { data: header, object, how: this.#store(object, file) };
+  }
+
+  /** Drops what was written of a file that is not to be finished. */
+  abort(): void {
+    if (this.#fd !== undefined) this.#writer.abort(this.#fd);
+    this.#fd = undefined;
+    this.#file = undefined;
+  }
+
+  #current(): FileStart {
+    if (this.#file === undefined) throw new Error('no file was started');
+    return this.#file;
+  }
+
+  #invalid(problem: string): FormatError {
+    return new FormatError(`file object ${this.#current().checksum}`, 'content', problem);
+  }
+
+  #inflate(): number {
+    try {
+      return this.#inflater.read(this.#piece, this.#used, PIECE_SIZE);
+    } catch (cause) {
+      throw this.#invalid(`not a deflate stream (${(cause as Error).message})`);
+    }
+  }
+
+  #advance(length: number): void {
+    this.#used += length;
+    this.#total += length;
+    const { size } = this.#current();
+    if (this.#total > size) throw this.#invalid(`longer than the declared ${size} bytes`);
+    if (this.#used === PIECE_SIZE) this.#flush();
+  }
+
+  #flush(): void {
+    this.#sha256.update(this.#piece, 0, this.#used);
+    this.#verity.update(this.#piece.subarray(0, this.#used));
+    this.#write();
+    this.#onBytes(this.#used);
+    this.#used = 0;
+  }
+
+  /** Writes the piece, unless the file holds it already; gives the file. */
+  #write(): number {
+    const fd = (this.#fd ??= this.#writer.begin());
+    if (this.#current().clone === undefined) writeFully(fd, this.#piece, this.#used);
+    return fd;
+  }
+
+  #store(object: ObjectId, file: FileStart): 'written' | 'reflinked' | 'present' {
+    const untouched = this.#fd === undefined;
+    if (untouched && this.#writer.has(object, file.size)) {
+      this.#file = undefined;
+      return 'present';
+    }
+    const fd = this.#write();
+    this.#fd = undefined;
+    this.#file = undefined;
+    if (this.#writer.commit(fd, object, file.size) === 'present') return 'present';
+    return file.clone === undefined ? 'written' : 'reflinked';
+  }
+}
+
+function writeFully(fd: number, bytes: Uint8Array, length: number): void {
+  for (let offset = 0; offset < length;) offset += writeSync(fd, bytes, offset, length - offset);
+}

@@ -1,0 +1,207 @@
+/**
+ * The converter: pulls one commit from an OSTree source into a composefs repository.
+ *
+ * 1. The metadata graph, so that everything that is to come is known.
+ * 2. The files that no stored commit has, on worker threads.
+ * 3. The image, the commit stream and the ref, which become visible last, and only once all they reach is durable.
+ *
+ * Stored commits are readers in front of the source: this commit itself if it was pulled before, the old commit of the same
+ * ref, the parent, and a base that the caller names. What they hold is not fetched; a large file counts as held only if its
+ * object is there. So a pull of a commit that is stored already fetches nothing, and mends what is missing.
+ */
+import { CfsError } from '../../bytes/errors.ts';
+import { isChecksum, type OstreeChecksum } from '../../ostree/checksum.ts';
+import { decodeCommit } from '../../ostree/commit.ts';
+import { decodeSizedHeader } from '../../ostree/file-header.ts';
+import { verifyMetadataObject } from '../../ostree/object-verify.ts';
+import type { Source } from '../../ostree/source.ts';
+import { encodeCommitStream, streamName } from '../commit/commit-stream.ts';
+import type { StoredObject } from '../commit/content.ts';
+import { readCommitGraph, type CommitGraph, type ReadMetadata } from '../commit/graph.ts';
+import { buildImages, sameImages, storeImages } from '../commit/image.ts';
+import { commitOfRef, commitRef, findBase, findCommit, type StoredCommit } from '../commit/stored.ts';
+import { commitTree } from '../commit/tree.ts';
+import type { OnProgress } from '../progress.ts';
+import type { ErofsVersion } from '../repository/metadata.ts';
+import type { Repository } from '../repository/repository.ts';
+import type { Transaction } from '../repository/transaction.ts';
+import type { ObjectId } from '../verity/object-id.ts';
+import { contentJob } from './content-job.ts';
+import { ingestContent } from './content-pool.ts';
+import type { IngestedFile } from './file-ingest.ts';
+
+export interface PullOptions {
+  /** A stored ref or commit whose objects need not be fetched. */
+  readonly base?: string | undefined;
+  /** Format of the image, instead of the repository's default. */
+  readonly erofsVersion?: ErofsVersion | undefined;
+  /** Content threads; 0 works in this thread. By default as many as pay off. */
+  readonly workers?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: OnProgress | undefined;
+  /** Told of what a user should know but that is no error. */
+  readonly onNote?: ((text: string) => void) | undefined;
+}
+
+/** How often each thing happened to a file. `inline`: lies in the commit stream; `present`: its object was there. */
+export type ContentCounts = Readonly<Record<IngestedFile['how'], number>>;
+
+export interface PullResult {
+  readonly commit: OstreeChecksum;
+  /** Digest of the commit stream. */
+  readonly stream: ObjectId;
+  /** Digest of the image. */
+  readonly image: ObjectId;
+  /** The ref that was written; none for a pull by commit id. */
+  readonly ref: string | undefined;
+  /** Metadata objects read from the source. */
+  readonly metadataFetched: number;
+  /** Files read from the source. */
+  readonly filesFetched: number;
+  /** What became of those. */
+  readonly content: ContentCounts;
+  /** Bytes of content that were written. */
+  readonly bytesWritten: number;
+  /** Files that stored commits had. */
+  readonly filesReused: number;
+}
+
+/**
+ * Pulls the commit that `name` means at the source, and gives it that name here, if it is one.
+ * @throws what source and repository throw; ChecksumError, FormatError and CfsError LIMIT for bad objects. Nothing is visible then.
+ */
+export async function pullCommit(
+  repository: Repository,
+  source: Source,
+  name: string,
+  options: PullOptions = {},
+): Promise<PullResult> {
+  const { signal, onProgress } = options;
+  const commit = await source.resolveRef(name);
+  const ref = isRefName(name, commit) ? name : undefined;
+  using transaction = await repository.begin({ signal });
+
+  const bases = new Bases(repository, options.onNote);
+  const self = bases.add(commit);
+  if (ref !== undefined) bases.add(commitOfRef(repository, ref));
+  if (options.base !== undefined) bases.add(findRequiredBase(repository, options.base));
+  let metadataFetched = 0;
+  const read: ReadMetadata = (type, checksum) => {
+    const known = bases.get(checksum);
+    if (known !== undefined) return known.data;
+    metadataFetched++;
+    return source.readObject(type, checksum);
+  };
+  const commitObject = await read('commit', commit);
+  verifyMetadataObject('commit', commit, commitObject);
+  bases.add(decodeCommit(commitObject, commit).parent);
+  const graph = await readCommitGraph(
+    commit,
+    (type, checksum) => (type === 'commit' ? commitObject : read(type, checksum)),
+    { signal, onProgress },
+  );
+
+  const { objects, missing } = reuse(graph, bases, transaction);
+  const job = contentJob(source.describe(), transaction.writerOptions, missing);
+  const fetched = await ingestContent(job, source, { workers: options.workers, signal, onProgress });
+  for (const [i, checksum] of missing.entries()) objects.set(checksum, fetched[i]!);
+
+  onProgress?.({ phase: 'image', done: 0 });
+  const tree = commitTree(graph, (checksum) => objects.get(checksum));
+  const images = buildImages(tree, repository.algorithm, repository.formats, options.erofsVersion);
+  storeImages(transaction, images);
+  let stream = self?.stream;
+  if (stream === undefined || metadataFetched > 0 || missing.length > 0 || !sameImages(self!, images)) {
+    stream = transaction.storeBytes(encodeCommitStream(repository.algorithm, commit, objects, images));
+  }
+  transaction.linkStream(streamName(commit), stream);
+  if (ref !== undefined) transaction.linkRef('streams', commitRef(ref), streamName(commit));
+  signal?.throwIfAborted();
+  onProgress?.({ phase: 'sync', done: 0 });
+  await transaction.commit();
+  return {
+    commit,
+    stream,
+    image: images[0].id,
+    ref,
+    metadataFetched,
+    filesFetched: missing.length,
+    ...summarize(fetched),
+    filesReused: graph.files.size - missing.length,
+  };
+}
+
+/** Commit ids, the beginnings of them, and `REF^` name a commit but are no names to give. */
+function isRefName(name: string, commit: OstreeChecksum): boolean {
+  return !isChecksum(name) && !name.endsWith('^') && !commit.startsWith(name);
+}
+
+function findRequiredBase(repository: Repository, text: string): OstreeChecksum {
+  const base = findBase(repository, text);
+  if (base !== undefined) return base;
+  throw new CfsError('NOT_FOUND', `Base '${text}' is not a known ostree ref or commit ID in ${repository.path}`);
+}
+
+/** Stored commits, searched in the order in which they were added. */
+class Bases {
+  readonly #repository: Repository;
+  readonly #onNote: ((text: string) => void) | undefined;
+  readonly #commits = new Map<OstreeChecksum, StoredCommit>();
+
+  constructor(repository: Repository, onNote: ((text: string) => void) | undefined) {
+    this.#repository = repository;
+    this.#onNote = onNote;
+  }
+
+  /** Adds a commit if it is stored. A damaged one is none: what it held is fetched again. */
+  add(commit: OstreeChecksum | undefined): StoredCommit | undefined {
+    if (commit === undefined || this.#commits.has(commit)) return undefined;
+    try {
+      const stored = findCommit(this.#repository, commit);
+      if (stored !== undefined) this.#commits.set(commit, stored);
+      return stored;
+    } catch (error) {
+      if (!(error instanceof CfsError)) throw error;
+      this.#onNote?.(`The stored commit ${commit} cannot be used as a base: ${error.message}`);
+      return undefined;
+    }
+  }
+
+  get(checksum: OstreeChecksum): StoredObject | undefined {
+    for (const { content } of this.#commits.values()) {
+      const found = content.get(checksum);
+      if (found !== undefined) return found;
+    }
+    return undefined;
+  }
+}
+
+/** What the bases hold of the commit, and the files that they do not. */
+function reuse(
+  graph: CommitGraph,
+  bases: Bases,
+  { writer }: Transaction,
+): { readonly objects: Map<OstreeChecksum, StoredObject>; readonly missing: readonly OstreeChecksum[] } {
+  const objects = new Map<OstreeChecksum, StoredObject>();
+  for (const [checksum, data] of graph.objects) objects.set(checksum, { data, object: undefined });
+  const missing: OstreeChecksum[] = [];
+  for (const checksum of graph.files) {
+    const known = bases.get(checksum);
+    const held =
+      known !== undefined &&
+      (known.object === undefined || writer.has(known.object, decodeSizedHeader(known.data, checksum).size));
+    if (held) objects.set(checksum, known);
+    else missing.push(checksum);
+  }
+  return { objects, missing };
+}
+
+function summarize(fetched: readonly IngestedFile[]): Pick<PullResult, 'content' | 'bytesWritten'> {
+  const content = { inline: 0, written: 0, reflinked: 0, present: 0 };
+  let bytesWritten = 0;
+  for (const { how, data } of fetched) {
+    content[how]++;
+    if (how === 'written') bytesWritten += decodeSizedHeader(data).size;
+  }
+  return { content, bytesWritten };
+}
