@@ -181,10 +181,13 @@ test('parseDump() of random bytes throws nothing but CfsError', () => {
 
 test('parseDump() of damaged dumps throws nothing but CfsError, and what it accepts is stable', () => {
   const lines = dump('3').toString('latin1').split('\n').slice(0, 60).join('\n');
-  const damage = fc.array(fc.tuple(fc.nat(lines.length - 1), fc.constantFrom(...' \n\\/@-=0x9\0\xff'), fc.nat(3)), {
-    minLength: 1,
-    maxLength: 4,
-  });
+  const damage = fc.array(
+    fc.tuple(fc.nat(lines.length - 1), fc.constantFrom(...' \n\\/@-=0x9\0\xff'.split('')), fc.nat(3)),
+    {
+      minLength: 1,
+      maxLength: 4,
+    },
+  );
   fc.assert(
     fc.property(damage, (edits) => {
       let text = lines;
