@@ -31,7 +31,7 @@ const DIRENT_SIZE = DIRENT.size;
 const ENTRY = XATTR_ENTRY.at;
 const TWO_32 = 2 ** 32;
 /** Up to here a loop is faster than a call out of JavaScript. */
-const SHORT = 48;
+const SHORT = 200;
 
 export class Emitter {
   readonly #plan: ImagePlan;

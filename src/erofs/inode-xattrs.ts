@@ -62,8 +62,10 @@ export function planXattrs(walk: Walk, version: ImageVersion, rules: Rules): Ino
     }
     let set: XattrSet | undefined;
     if (node.kind === 'file' && isExternal(node, rules)) {
-      const content = externalPairs(table, metacopy, redirect, node, rules);
-      set = table.set(rules.e2 ? [...content, ...own.pairs] : [...own.pairs, ...content]);
+      const pairs = rules.e2 ? [] : own.pairs.slice();
+      pushExternal(pairs, table, metacopy, redirect, node, rules);
+      if (rules.e2) for (const pair of own.pairs) pairs.push(pair);
+      set = table.set(pairs);
     } else if (node.kind === 'directory') {
       const markers = rules.e2
         ? []
@@ -106,16 +108,17 @@ function isAcl({ name }: Xattr, rules: Rules): boolean {
   return ACL_NAMES.some((acl) => (rules.aclByPrefix ? name.startsWith(acl) : name === acl));
 }
 
-function externalPairs(
+function pushExternal(
+  pairs: XattrPair[],
   table: XattrTable,
   metacopy: XattrName,
   redirect: XattrName,
   { digest, payload }: RegularFile,
   rules: Rules,
-): XattrPair[] {
-  const pair = digest === undefined ? table.pair(metacopy, '') : table.pair(metacopy, digest, 'metacopy');
+): void {
+  pairs.push(digest === undefined ? table.pair(metacopy, '') : table.pair(metacopy, digest, 'metacopy'));
   const path = rules.redirectFromDigest && digest !== undefined ? objectPath(digest) : payload;
-  return path === undefined ? [pair] : [pair, table.pair(redirect, path, 'redirect')];
+  if (path !== undefined) pairs.push(table.pair(redirect, path, 'redirect'));
 }
 
 /** The algorithm number of the record around a digest. */

@@ -147,8 +147,11 @@ function compareInode(node: Inode, path: Buffer): void {
 /** The kernel finds every xattr by its name, through the name filter. It refuses to show ACLs and capabilities that are none. */
 function compareXattrs(root: Directory, mountPoint: string): void {
   if (run('getfattr', '--version').status !== 0) return;
-  for (const [name, { stat }] of root.entries) {
-    for (const xattr of stat.xattrs) {
+  for (const [name, node] of root.entries) {
+    // Linux has user xattrs only on these.
+    const user = node.kind === 'file' || node.kind === 'directory';
+    for (const xattr of node.stat.xattrs) {
+      if (xattr.name.startsWith('user.') && !user) continue;
       if (!/^(user\.|trusted\.|security\.selinux)/.test(xattr.name)) continue;
       const stored = xattr.name.replace(/^trusted\.overlay\./, 'trusted.overlay.overlay.');
       const { status, stdout, stderr } = run('getfattr', '-h', '-n', stored, '--only-values', join(mountPoint, name));
