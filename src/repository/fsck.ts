@@ -27,7 +27,7 @@ export interface FsckOptions extends LockOptions {
   /** Leave out the objects. */
   readonly metadataOnly?: boolean | undefined;
   /** Further checks of what a stream holds, by its content type; gives descriptions of what is wrong. May throw CfsError. */
-  readonly checkStream?: ((name: string, stream: Splitstream) => Iterable<string>) | undefined;
+  readonly checkStream?: ((name: string, stream: Splitstream) => Iterable<string> | Promise<Iterable<string>>) | undefined;
   readonly onProgress?: ((progress: FsckProgress) => void) | undefined;
 }
 
@@ -167,7 +167,7 @@ class Check {
   }
 
   /** All links of a kind, first level and refs. */
-  async #links(kind: LinkKind, check: (name: string, id: ObjectId) => boolean): Promise<void> {
+  async #links(kind: LinkKind, check: (name: string, id: ObjectId) => boolean | Promise<boolean>): Promise<void> {
     const directory = join(this.#repository.path, kind);
     const entries = listDirectory(directory).filter(({ name, type }) => !(name === 'refs' && type === 'directory'));
     for (const [i, { name, type }] of entries.entries()) {
@@ -184,7 +184,7 @@ class Check {
         const id = linkedObject(text, this.#repository.algorithm);
         if (id === undefined)
           this.#report(`${singular(kind)}-open-failed`, path, `linked to '${text}', which is no object`);
-        else good = check(name, id);
+        else good = await check(name, id);
       }
       if (!good) this.#count[`${kind}Corrupted`]++;
       await this.#step(kind, i + 1, entries.length);
@@ -212,7 +212,7 @@ class Check {
     }
   }
 
-  /** Reports a missing object; false if it is. */
+  /** Reports a missing object; false if it is. What lacks an object does not count as corrupted itself. */
   #present(kind: ProblemKind, path: string, id: ObjectId, prefix = ''): boolean {
     if (objectSize(this.#repository, id) !== undefined) return true;
     this.#count.missingObjects++;
@@ -220,7 +220,7 @@ class Check {
     return false;
   }
 
-  #stream(name: string, id: ObjectId): boolean {
+  async #stream(name: string, id: ObjectId): Promise<boolean> {
     const path = `streams/${name}`;
     let stream: Splitstream;
     try {
@@ -230,7 +230,6 @@ class Check {
       this.#report(kind, path, (error as Error).message);
       return false;
     }
-    const before = this.#problems.length;
     let complete = true;
     for (const object of stream.objectRefs as readonly ObjectId[]) {
       complete = this.#present('missing-object-ref', path, object) && complete;
@@ -238,11 +237,12 @@ class Check {
     for (const [ref, object] of stream.namedRefs as ReadonlyMap<string, ObjectId>) {
       this.#present('missing-named-ref', path, object, `ref ${ref}: `);
     }
+    const before = this.#problems.length;
     try {
       // Sizes say nothing while objects are missing; the chunks are looked at all the same.
       if (complete) verifyStreamSize(stream, (object) => objectSize(this.#repository, object as ObjectId) ?? 0);
       else readChunks(stream).toArray();
-      for (const problem of this.#options.checkStream?.(name, stream) ?? []) {
+      for (const problem of (await this.#options.checkStream?.(name, stream)) ?? []) {
         this.#report('stream-read-failed', path, problem);
       }
     } catch (error) {
@@ -254,8 +254,8 @@ class Check {
 
   #image(name: string, id: ObjectId): boolean {
     const path = `images/${name}`;
-    const before = this.#problems.length;
-    if (name !== id) this.#report('image-invalid', path, `linked to objects/${objectPath(id)}`);
+    const named = name === id;
+    if (!named) this.#report('image-invalid', path, `linked to objects/${objectPath(id)}`);
     let image: Buffer;
     try {
       image = readObject(this.#repository, id);
@@ -272,8 +272,9 @@ class Check {
     } catch (error) {
       if (!(error instanceof CfsError)) throw error;
       this.#report('image-invalid', path, error.message);
+      return false;
     }
-    return this.#problems.length === before;
+    return named;
   }
 }
 

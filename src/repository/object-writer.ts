@@ -71,6 +71,11 @@ export class ObjectWriter {
     this.close();
   }
 
+  /** As if unnamed files were not supported. */
+  useNamedFiles(): void {
+    this.#named ??= new Map();
+  }
+
   /** The descriptor of a new file, open for reading and writing. It ends with `commit` or `abort`, whichever comes. */
   begin(): number {
     if (this.#named === undefined) {
@@ -81,13 +86,13 @@ export class ObjectWriter {
       } catch (error) {
         // Kernels without it see an attempt to open a directory for writing.
         if (!hasCode(error, 'ENOTSUP', 'EISDIR', 'EINVAL')) throw error;
-        this.#named = new Map();
+        this.useNamedFiles();
       }
     }
     const path = join(this.#objects, temporaryName(TEMPORARY_OBJECT));
     const fd = openSync(path, 'wx+', MODE);
     if (this.#chmod) fchmodSync(fd, MODE);
-    this.#named.set(fd, path);
+    this.#named?.set(fd, path);
     return fd;
   }
 
