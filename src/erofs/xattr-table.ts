@@ -86,12 +86,12 @@ export class XattrTable {
     return xattrs.map(({ name, value }) => this.pair(this.name(escapeName(name)), byteStringFrom(value)));
   }
 
-  /** A set with these pairs: in E1 in order of the names, in E2 as given. */
+  /** A set with these pairs: in E1 in order of the names (of one that is there twice, of the values), in E2 as given. */
   set(pairs: XattrPair[]): XattrSet {
     if (!this.#rules.e2) {
       for (let i = 1; i < pairs.length; i++) {
-        if (pairs[i - 1]!.name.name > pairs[i]!.name.name) {
-          pairs.sort((a, b) => compare(a.name.name, b.name.name));
+        if (descending(pairs[i - 1]!, pairs[i]!) < 0) {
+          pairs.sort((a, b) => descending(b, a));
           break;
         }
       }

@@ -77,6 +77,30 @@ test(
   },
 );
 
+test(
+  "writeImage() in the dialect composefs-rs stores the writer's own xattr names as cfsctl does",
+  { skip: noCfsctl },
+  () => {
+    for (let seed = 1; seed <= rounds; seed++) {
+      const tree = randomTree({ seed, inodes: 100, forRust: true, whiteouts: true, oddXattrs: true });
+      writeFileSync(dumpFile, formatDump(tree), 'latin1');
+      for (const version of [0, 1] as const) {
+        const { status, stderr } = run(
+          'cfsctl',
+          'mkcomposefs',
+          '--from-file',
+          `--min-version=${version}`,
+          dumpFile,
+          theirFile,
+        );
+        assert.equal(status, 0, stderr);
+        const image = writeImage(tree, { version, dialect: 'composefs-rs' });
+        assert.ok(readFileSync(theirFile).equals(image), `seed ${seed}, version ${version}`);
+      }
+    }
+  },
+);
+
 test('fsck.erofs finds nothing wrong with images of random trees', { skip: missing('fsck.erofs') }, () => {
   for (let seed = 1; seed <= Math.min(rounds, 20); seed++) {
     const tree = randomTree({ seed, inodes: 300, forRust: true, whiteouts: true, oddXattrs: false });
