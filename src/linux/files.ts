@@ -1,4 +1,5 @@
 /** System calls on files that Node lacks: unnamed files that get a name when they are complete, `syncfs`, `RENAME_NOREPLACE`. */
+import { readFileSync } from 'node:fs';
 import { EPERM, SystemError } from './errno.ts';
 import { check, lastErrno, libcFunction } from './libc.ts';
 
@@ -51,8 +52,18 @@ export function linkOpenFile(fd: number, directory: number, path: string): numbe
     return 0;
   }
   const errno = lastErrno();
+  if (errno === EEXIST) emptyPathAllowed = false;
   if (errno === EEXIST || errno === ENOENT) return errno;
   throw new SystemError(errno, 'linkat', path);
+}
+
+/**
+ * The process's umask. `process.umask()` asks by setting it to 0 for a moment, in which other threads would create files
+ * without one.
+ */
+export function currentUmask(): number {
+  const match = /^Umask:\s*([0-7]+)$/m.exec(readFileSync('/proc/self/status', 'latin1'));
+  return match?.[1] === undefined ? 0o777 : Number.parseInt(match[1], 8);
 }
 
 /** Renames unless `to` exists; false if it does. */

@@ -27,7 +27,9 @@ export interface FsckOptions extends LockOptions {
   /** Leave out the objects. */
   readonly metadataOnly?: boolean | undefined;
   /** Further checks of what a stream holds, by its content type; gives descriptions of what is wrong. May throw CfsError. */
-  readonly checkStream?: ((name: string, stream: Splitstream) => Iterable<string> | Promise<Iterable<string>>) | undefined;
+  readonly checkStream?:
+    | ((name: string, stream: Splitstream) => Iterable<string> | Promise<Iterable<string>>)
+    | undefined;
   readonly onProgress?: ((progress: FsckProgress) => void) | undefined;
 }
 

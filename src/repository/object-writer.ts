@@ -24,7 +24,7 @@ import {
 import { join } from 'node:path';
 import { ChecksumError, hasCode } from '../../bytes/errors.ts';
 import { SystemError } from '../linux/errno.ts';
-import { linkOpenFile, O_TMPFILE, renameNoReplace } from '../linux/files.ts';
+import { currentUmask, linkOpenFile, O_TMPFILE, renameNoReplace } from '../linux/files.ts';
 import { enableVerity, measureVerity } from '../linux/ioctl.ts';
 import { algorithmNumber, objectPath, type HashAlgorithm, type ObjectId } from '../verity/object-id.ts';
 import { measureFile } from './measure.ts';
@@ -50,7 +50,7 @@ export class ObjectWriter {
   readonly #options: ObjectWriterOptions;
   readonly #objects: string;
   readonly #directory: number;
-  readonly #chmod = (MODE & process.umask()) !== 0;
+  readonly #chmod = (MODE & currentUmask()) !== 0;
   /** Names of files that are open, once unnamed ones turned out not to be supported. */
   #named: Map<number, string> | undefined;
 
