@@ -6,7 +6,7 @@ import { FormatError } from '../../bytes/errors.ts';
 import type { OstreeChecksum } from '../../ostree/checksum.ts';
 import { isChecksum } from '../../ostree/checksum.ts';
 import { ContentType } from '../../splitstream/format.ts';
-import { decodeSplitstream, readInlineContent } from '../../splitstream/read.ts';
+import { decodeSplitstream, readInlineContent, type Splitstream } from '../../splitstream/read.ts';
 import { SplitstreamWriter } from '../../splitstream/write.ts';
 import type { HashAlgorithm, ObjectId } from '../verity/object-id.ts';
 import { CommitContent, encodeContent, type StoredObject } from './content.ts';
@@ -55,7 +55,11 @@ export function encodeCommitStream(
  * @throws FormatError, also for another commit's stream.
  */
 export function decodeCommitStream(bytes: Uint8Array, algorithm: HashAlgorithm, commit: OstreeChecksum): CommitStream {
-  const stream = decodeSplitstream(bytes, { algorithm, contentType: ContentType.ostreeCommit });
+  return readCommitStream(decodeSplitstream(bytes, { algorithm, contentType: ContentType.ostreeCommit }), commit);
+}
+
+/** The same for a splitstream of this content type. */
+export function readCommitStream(stream: Splitstream, commit: OstreeChecksum): CommitStream {
   const content = new CommitContent(readInlineContent(stream), stream.objectRefs as readonly ObjectId[]);
   if (content.commit !== commit) {
     throw new FormatError('commit stream', 'commitIndex', `the stream of ${commit} holds commit ${content.commit}`);

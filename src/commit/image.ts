@@ -1,7 +1,7 @@
 /** Images of commits: built from the tree, stored, and named by the commit's stream. */
 import type { OstreeChecksum } from '../../ostree/checksum.ts';
 import { writeImage } from '../erofs/write.ts';
-import type { ErofsFormats, ErofsVersion } from '../repository/metadata.ts';
+import type { ErofsVersion } from '../repository/metadata.ts';
 import type { Repository } from '../repository/repository.ts';
 import type { Transaction } from '../repository/transaction.ts';
 import type { Directory } from '../tree/tree.ts';
@@ -12,7 +12,6 @@ import { readCommit, storedGraph, type StoredCommit } from './stored.ts';
 import { commitTree } from './tree.ts';
 
 export interface BuiltImage {
-  readonly version: ErofsVersion;
   readonly id: ObjectId;
   readonly bytes: Uint8Array;
 }
@@ -20,19 +19,19 @@ export interface BuiltImage {
 /** The images of a commit: the first is the one its stream calls `composefs.image`. */
 export type CommitImages = readonly [BuiltImage, ...BuiltImage[]];
 
+export function buildImage(tree: Directory, algorithm: HashAlgorithm, version: ErofsVersion): BuiltImage {
+  const bytes = writeImage(tree, { version });
+  return { id: verityDigest(algorithm, bytes), bytes };
+}
+
 /** Builds the image of every format that the repository writes; `version` takes the place of the default one. */
 export function buildImages(
   tree: Directory,
-  algorithm: HashAlgorithm,
-  formats: ErofsFormats,
-  version?: ErofsVersion,
+  { algorithm, formats }: Pick<Repository, 'algorithm' | 'formats'>,
+  version: ErofsVersion = formats.default,
 ): CommitImages {
-  const build = (each: ErofsVersion): BuiltImage => {
-    const bytes = writeImage(tree, { version: each });
-    return { version: each, id: verityDigest(algorithm, bytes), bytes };
-  };
-  const first = version ?? formats.default;
-  return [build(first), ...formats.extra.filter((each) => each !== first).map(build)];
+  const further = formats.extra.filter((each) => each !== version);
+  return [buildImage(tree, algorithm, version), ...further.map((each) => buildImage(tree, algorithm, each))];
 }
 
 /** Stores images and makes them known. */
@@ -68,7 +67,7 @@ export async function createCommitImage(
 ): Promise<CreatedImage> {
   using transaction = await repository.begin();
   const stored = readCommit(repository, commit);
-  const images = buildImages(await storedTree(stored), repository.algorithm, repository.formats, options.version);
+  const images = buildImages(await storedTree(stored), repository, options.version);
   const [{ id: image }] = images;
   storeImages(transaction, images);
   let { stream } = stored;

@@ -3,7 +3,8 @@ import { CfsError, NotFoundError } from '../../bytes/errors.ts';
 import { isChecksum, type OstreeChecksum } from '../../ostree/checksum.ts';
 import { escapeRef, unescapeRef } from '../repository/layout.ts';
 import { readObject, type ObjectStore } from '../repository/objects.ts';
-import { listRefs, readRef } from '../repository/refs.ts';
+import { listRefs, readRef, removeRef } from '../repository/refs.ts';
+import type { Repository } from '../repository/repository.ts';
 import { findStream, listStreams } from '../repository/streams.ts';
 import type { ObjectId } from '../verity/object-id.ts';
 import { commitOfStream, decodeCommitStream, streamName, type CommitStream } from './commit-stream.ts';
@@ -84,7 +85,7 @@ export function readCommit(store: ObjectStore, checksum: OstreeChecksum): Stored
 }
 
 /** The verified metadata graph of a stored commit. */
-export function storedGraph({ checksum, content }: StoredCommit): Promise<CommitGraph> {
+export function storedGraph({ checksum, content }: Pick<StoredCommit, 'checksum' | 'content'>): Promise<CommitGraph> {
   return readCommitGraph(checksum, (type, name) => {
     const stored = content.get(name);
     if (stored !== undefined) return stored.data;
@@ -95,4 +96,22 @@ export function storedGraph({ checksum, content }: StoredCommit): Promise<Commit
 /** The commit that a full id or a ref names, if it is stored: for bases, which may be missing. */
 export function findBase(store: ObjectStore, text: string): OstreeChecksum | undefined {
   return commitOfRef(store, text) ?? (isChecksum(text) ? text : undefined);
+}
+
+/** Points the ref `name` to the stored commit that `text` means. */
+export async function tagCommit(repository: Repository, text: string, name: string): Promise<OstreeChecksum> {
+  using transaction = await repository.begin();
+  const commit = resolveCommit(repository, text);
+  transaction.linkRef('streams', commitRef(name), streamName(commit));
+  await transaction.commit();
+  return commit;
+}
+
+/** Removes a ref to a commit. @throws NotFoundError */
+export function untagCommit(repository: Repository, name: string): void {
+  repository.assertWritable();
+  if (readRef(repository, 'streams', commitRef(name)) === undefined) {
+    throw new NotFoundError(`There is no commit named '${name}' in ${repository.path}`, { name });
+  }
+  removeRef(repository, 'streams', commitRef(name));
 }

@@ -108,7 +108,7 @@ export async function pullCommit(
 
   onProgress?.({ phase: 'image', done: 0 });
   const tree = commitTree(graph, (checksum) => objects.get(checksum));
-  const images = buildImages(tree, repository.algorithm, repository.formats, options.erofsVersion);
+  const images = buildImages(tree, repository, options.erofsVersion);
   storeImages(transaction, images);
   let stream = self?.stream;
   if (stream === undefined || metadataFetched > 0 || missing.length > 0 || !sameImages(self!, images)) {

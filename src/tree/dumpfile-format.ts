@@ -63,14 +63,19 @@ interface Level {
   next: number;
 }
 
-/** The lines of a tree, without line feeds. @throws CfsError when a directory has two entries. */
-export function* dumpLines(root: Directory): Generator<string, void, undefined> {
+/**
+ * The lines of a tree, or of the part of one that lies at `at`, without line feeds.
+ * @throws CfsError when a directory has two entries.
+ */
+export function* dumpLines(root: Inode, at: ByteString = '/' as ByteString): Generator<string, void, undefined> {
   const seen = new InodeList();
   const paths: string[] = [];
+  const top = escapePath(at);
   seen.add(root);
-  paths.push('/');
-  yield formatEntry('/', root);
-  const stack: Level[] = [{ path: '', node: root, names: sortedNames(root), next: 0 }];
+  paths.push(top);
+  yield formatEntry(top, root);
+  if (root.kind !== 'directory') return;
+  const stack: Level[] = [{ path: top === '/' ? '' : top, node: root, names: sortedNames(root), next: 0 }];
   for (let level = stack.at(-1); level !== undefined; level = stack.at(-1)) {
     const name = level.names[level.next++];
     if (name === undefined) {

@@ -1,0 +1,56 @@
+/** Every command: its words, one line about it, and the file that defines and runs it. */
+import type { CommandFile } from './program.ts';
+
+export interface CommandEntry {
+  /** `fsck`, or group and command: `ostree pull-local`. */
+  readonly words: string;
+  readonly summary: string;
+  readonly aliases?: readonly string[];
+  readonly load: () => Promise<CommandFile>;
+}
+
+export const groups: Readonly<Record<string, string>> = {
+  ostree: 'Work with OSTree commits',
+};
+
+export const commands: readonly CommandEntry[] = [
+  { words: 'init', summary: 'Create a composefs repository', load: () => import('./init.ts') },
+  {
+    words: 'images',
+    summary: 'List the named images',
+    aliases: ['list-images'],
+    load: () => import('./images.ts'),
+  },
+  { words: 'image-objects', summary: 'List the objects that an image needs', load: () => import('./image-objects.ts') },
+  { words: 'dump-files', summary: 'Show entries of an image as dump lines', load: () => import('./dump-files.ts') },
+  { words: 'mount', summary: 'Mount an image', load: () => import('./mount.ts') },
+  { words: 'cat', summary: 'Write the merged content of a split stream', load: () => import('./cat.ts') },
+  { words: 'fsck', summary: 'Check the whole repository', load: () => import('./fsck.ts') },
+  { words: 'gc', summary: 'Remove everything that no ref reaches', load: () => import('./gc.ts') },
+  {
+    words: 'transaction',
+    summary: 'Hold the repository against garbage collection until killed',
+    load: () => import('./transaction.ts'),
+  },
+  {
+    words: 'ostree pull-local',
+    summary: 'Pull a commit from an OSTree repository on disk',
+    load: () => import('./ostree-pull-local.ts'),
+  },
+  { words: 'ostree images', summary: 'List the named commits', load: () => import('./ostree-images.ts') },
+  { words: 'ostree inspect', summary: 'Show a commit and its metadata', load: () => import('./ostree-inspect.ts') },
+  { words: 'ostree dump', summary: "Write a commit's tree as dump text", load: () => import('./ostree-dump.ts') },
+  {
+    words: 'ostree compute-id',
+    summary: "Compute the id of a commit's image",
+    load: () => import('./ostree-compute-id.ts'),
+  },
+  {
+    words: 'ostree create-image',
+    summary: 'Build or rebuild the image of a stored commit',
+    load: () => import('./ostree-create-image.ts'),
+  },
+  { words: 'ostree tag', summary: 'Give a stored commit a name', load: () => import('./ostree-tag.ts') },
+  { words: 'ostree untag', summary: 'Remove a name from a commit', load: () => import('./ostree-untag.ts') },
+  { words: 'ostree mount', summary: "Mount a commit's image", load: () => import('./ostree-mount.ts') },
+];

@@ -1,0 +1,65 @@
+/**
+ * What a failed command says and its exit code: 1 for any failure of which no more is known, 2 for a wrong command line, and
+ * from 3 on what scripts may want to tell apart.
+ */
+import { CfsError, type ErrorCode } from '../../bytes/errors.ts';
+
+export const EXIT_FAILURE = 1;
+export const EXIT_USAGE = 2;
+
+/** 128 + SIGINT. */
+export const EXIT_INTERRUPTED = 130;
+
+const exitCodes: Readonly<Record<ErrorCode, number>> = {
+  SYSTEM: EXIT_FAILURE,
+  CONFLICT: EXIT_FAILURE,
+  UNSUPPORTED: EXIT_FAILURE,
+  USAGE: EXIT_USAGE,
+  NOT_FOUND: 3,
+  CHECKSUM: 4,
+  CORRUPT: 4,
+  FORMAT: 4,
+  LIMIT: 4,
+  PARTIAL: 4,
+  SIGNATURE: 5,
+  FETCH: 6,
+  NO_SPACE: 7,
+  LOCKED: 8,
+  CANCELLED: EXIT_INTERRUPTED,
+};
+
+/** The exit code for an error. */
+export function exitCode(error: unknown): number {
+  if (error instanceof CfsError) return exitCodes[error.code];
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  if (code === 'ENOSPC' || code === 'EDQUOT') return exitCodes.NO_SPACE;
+  return EXIT_FAILURE;
+}
+
+function causes(error: unknown): string[] {
+  const messages: string[] = [];
+  for (let cause = (error as Error).cause; cause instanceof Error; cause = cause.cause) messages.push(cause.message);
+  return messages;
+}
+
+/** `Error: …` and the chain of causes; as JSON one object `{"error": {code, message, causes, …facts}}`. */
+export function describeFailure(error: unknown, json: boolean): string {
+  const message = error instanceof Error ? error.message : String(error);
+  const chain = causes(error);
+  if (json) {
+    const facts = error instanceof CfsError ? error.facts : {};
+    const code = error instanceof Error && 'code' in error ? error.code : 'SYSTEM';
+    return `${JSON.stringify({ error: { code, message, causes: chain, ...facts } })}\n`;
+  }
+  const unexpected = error instanceof TypeError || error instanceof ReferenceError || error instanceof RangeError;
+  const because = chain.length === 0 ? '' : `\n\nCaused by:\n${chain.map((text) => `    ${text}\n`).join('')}`;
+  return `Error: ${unexpected ? (error.stack ?? message) : message}${because.trimEnd()}\n`;
+}
+
+/** Says what went wrong on stderr and ends the process. */
+export async function fail(error: unknown, json: boolean): Promise<never> {
+  await new Promise<void>((resolve) => {
+    process.stderr.write(describeFailure(error, json), () => resolve());
+  });
+  process.exit(exitCode(error));
+}

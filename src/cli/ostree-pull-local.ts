@@ -1,0 +1,40 @@
+/** `cfs ostree pull-local REPO REF` */
+import type { Command } from 'commander';
+import { pullCommit } from '../pull/pull.ts';
+import { openLocalSource } from '../pull/source.ts';
+import { action, examples, type Context } from './context.ts';
+import { writePullResult } from './pull-result.ts';
+
+export function define(command: Command): void {
+  command
+    .argument('<ostree-repo>', 'path of an OSTree repository, of any mode')
+    .argument('<ref>', 'ref, commit id, the beginning of one, or any of these with ^ for the parent')
+    .option('--base-name <ref>', 'a stored ref or commit whose objects need not be read again');
+  examples(
+    command,
+    'cfs ostree pull-local /ostree/repo fedora/x86_64/iot',
+    'cfs --repo /var/lib/images --json ostree pull-local /mnt/usb/repo os/stable',
+  );
+  action(command, run);
+}
+
+async function run(
+  context: Context,
+  path: string,
+  ref: string,
+  options: { readonly baseName?: string },
+): Promise<void> {
+  const begun = performance.now();
+  using source = openLocalSource(path);
+  // An unknown ref is told before a repository is made.
+  await source.resolveRef(ref);
+  using repository = await context.openOrMakeRepository();
+  const result = await pullCommit(repository, source, ref, {
+    base: options.baseName,
+    erofsVersion: context.erofsVersion,
+    signal: context.signal,
+    onProgress: context.output.onProgress,
+    onNote: context.output.note,
+  });
+  writePullResult(context, result, (performance.now() - begun) / 1000);
+}

@@ -1,0 +1,54 @@
+/** Results on stdout: lines, JSON and tables. Notes and progress go to stderr and are not here. */
+import { writeSync } from 'node:fs';
+
+/** Writes all of `text` or bytes to stdout before it returns; waits where a pipe is full. */
+export function writeOut(data: string | Uint8Array): void {
+  const bytes = typeof data === 'string' ? Buffer.from(data) : data;
+  for (let offset = 0; offset < bytes.length;) {
+    try {
+      offset += writeSync(1, bytes, offset);
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      if (code === 'EPIPE') process.exit(0);
+      if (code !== 'EAGAIN') throw error;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
+    }
+  }
+}
+
+export function writeLine(line: string): void {
+  writeOut(`${line}\n`);
+}
+
+/** Pretty-printed, bigints as numbers where they are exact and as text where not. */
+export function writeJson(value: unknown): void {
+  const replacer = (_: string, each: unknown): unknown => {
+    if (typeof each !== 'bigint') return each;
+    return Number.isSafeInteger(Number(each)) ? Number(each) : String(each);
+  };
+  writeLine(JSON.stringify(value, replacer, 2));
+}
+
+/** A table with a frame on a terminal; piped, columns by two spaces, so that `awk` and `grep` work on it. */
+export function writeTable(head: readonly string[], rows: readonly (readonly string[])[]): void {
+  const widths = head.map((title, i) => Math.max(title.length, ...rows.map((row) => row[i]!.length)));
+  const pad = (row: readonly string[]): string[] => row.map((cell, i) => cell.padEnd(widths[i]!));
+  if (!process.stdout.isTTY) {
+    for (const row of [head, ...rows]) writeLine(pad(row).join('  ').trimEnd());
+    return;
+  }
+  const rule = (left: string, fill: string, middle: string, right: string): string =>
+    left + widths.map((width) => fill.repeat(width + 2)).join(middle) + right;
+  const line = (row: readonly string[]): string => `│ ${pad(row).join(' ┆ ')} │`;
+  writeLine(rule('┌', '─', '┬', '┐'));
+  writeLine(line(head));
+  writeLine(rule('╞', '═', '╪', '╡'));
+  for (const row of rows) writeLine(line(row));
+  writeLine(rule('└', '─', '┴', '┘'));
+}
+
+/** A name or message of unknown origin as one terminal-safe line. */
+export function printable(text: string): string {
+  // oxlint-disable-next-line no-control-regex -- those are what is replaced
+  return text.replaceAll(/[\u0000-\u001f\u007f-\u009f]/g, (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, '0')}`);
+}

@@ -1,0 +1,106 @@
+/** The command line: global options, and the dispatch to one command's file. */
+import { Command, CommanderError, Option } from 'commander';
+import { CfsError } from '../../bytes/errors.ts';
+import { commands, groups, type CommandEntry } from './commands.ts';
+import { EXIT_USAGE } from './failure.ts';
+
+/** What a command's file exports: it adds arguments, options, examples and the action. */
+export interface CommandFile {
+  define(command: Command): void;
+}
+
+function addGlobals(program: Command): void {
+  program
+    .option('--repo <path>', 'work on the repository at PATH')
+    .option('--user', "work on the user's repository, ~/.var/lib/composefs")
+    .option('--system', "work on the system's repository, /sysroot/composefs")
+    .addOption(
+      new Option('--hash <algorithm>', 'the hash that the repository has to have').choices(['sha256', 'sha512']),
+    )
+    .addOption(
+      new Option('--erofs-version <version>', 'the EROFS format of images that this call makes').choices([
+        '0',
+        '1',
+        '2',
+      ]),
+    )
+    .option('--require-verity', 'refuse a repository without fs-verity')
+    .option('--no-upgrade', 'refuse a repository of the old format, without meta.json')
+    .option('--no-repo', 'use no repository; for commands that need none')
+    .option('--json', 'write the result as JSON, and errors as JSON on stderr')
+    .option('-q, --quiet', 'no progress and no notes')
+    .addOption(
+      new Option('--progress <form>', 'how progress is shown on stderr')
+        .choices(['auto', 'plain', 'json', 'none'])
+        .default('auto'),
+    );
+}
+
+function group(program: Command, name: string): Command {
+  const summary = groups[name]!;
+  return (
+    program.commands.find((command) => command.name() === name) ??
+    program.command(name).summary(summary).description(summary)
+  );
+}
+
+/** Adds `entry` to its group; its own file is loaded when it is about to be parsed. */
+function addCommand(program: Command, entry: CommandEntry): void {
+  const words = entry.words.split(' ');
+  const name = words.at(-1)!;
+  const parent = words.length === 1 ? program : program.commands.find((command) => command.name() === words[0])!;
+  parent
+    .command(name)
+    .summary(entry.summary)
+    .description(entry.summary)
+    .aliases([...(entry.aliases ?? [])]);
+}
+
+function find(command: Command): CommandEntry | undefined {
+  const words: string[] = [];
+  for (let at: Command | null = command; at?.parent != null; at = at.parent) words.unshift(at.name());
+  return commands.find((entry) => entry.words === words.join(' '));
+}
+
+async function loadDefinition(_: Command, command: Command): Promise<void> {
+  const entry = find(command);
+  if (entry !== undefined) (await entry.load()).define(command);
+}
+
+/** Runs the command line; returns when the command has ended. */
+export async function runProgram(args: readonly string[], version: string): Promise<void> {
+  const program = new Command('cfs')
+    .description('Pull OSTree commits into a composefs repository and build images that Linux mounts.')
+    .version(`cfs ${version}`, '-V, --version')
+    .configureHelp({ showGlobalOptions: false, sortSubcommands: false })
+    .addHelpText(
+      'after',
+      `
+Examples:
+  cfs --repo /var/lib/images ostree pull-local /ostree/repo fedora/x86_64/iot
+  cfs --repo /var/lib/images ostree mount fedora/x86_64/iot /mnt
+  cfs --repo /var/lib/images fsck --json`,
+    );
+  addGlobals(program);
+  for (const entry of commands) addCommand(program, entry);
+  for (const command of [program, ...program.commands, ...program.commands.flatMap((group) => group.commands)]) {
+    command.exitOverride().hook('preSubcommand', loadDefinition).helpCommand(false).showSuggestionAfterError();
+  }
+  try {
+    await program.parseAsync(helpLast(args), { from: 'user' });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    // Commander has said what is wrong. Help that was asked for is no failure.
+    process.exitCode = error.exitCode === 0 ? 0 : EXIT_USAGE;
+  }
+}
+
+/** `help fsck` as `fsck --help`. */
+function helpLast(args: readonly string[]): string[] {
+  return args[0] === 'help' ? [...args.slice(1), '--help'] : [...args];
+}
+
+/** The error for options or arguments that do not fit. */
+export function usageError(message: string): CfsError {
+  return new CfsError('USAGE', message);
+}

@@ -1,0 +1,40 @@
+/** What a pull says when it is done: the ids on stdout, a summary of the work on stderr. */
+import type { PullResult } from '../pull/pull.ts';
+import type { Context } from './context.ts';
+import { writeJson, writeLine } from './output.ts';
+import { formatBytes } from './progress.ts';
+
+export function writePullResult(context: Context, result: PullResult, seconds: number): void {
+  context.output.end();
+  if (context.json) {
+    writeJson({
+      commit: result.commit,
+      verity: result.stream,
+      image: result.image,
+      tagged: result.ref,
+      metadata_fetched: result.metadataFetched,
+      files_fetched: result.filesFetched,
+      files_reused: result.filesReused,
+      content: result.content,
+      bytes_written: result.bytesWritten,
+      seconds: Number(seconds.toFixed(3)),
+    });
+    return;
+  }
+  writeLine(`commit  ${result.commit}`);
+  writeLine(`verity  ${result.stream}`);
+  writeLine(`image   ${result.image}`);
+  if (result.ref !== undefined) writeLine(`tagged  ${result.ref}`);
+  writeLine(`objects ${result.metadataFetched} metadata + ${result.filesFetched} files fetched`);
+  context.output.note(summary(result, seconds));
+}
+
+/** `348 files: 330 written (3.7 MiB), 16 inline, 2 present; 0 reused; 0.3 seconds` */
+function summary({ filesFetched, filesReused, content, bytesWritten }: PullResult, seconds: number): string {
+  const parts = [`${content.written} written (${formatBytes(bytesWritten)})`];
+  if (content.reflinked > 0) parts.push(`${content.reflinked} reflinked`);
+  if (content.inline > 0) parts.push(`${content.inline} inline`);
+  if (content.present > 0) parts.push(`${content.present} already present`);
+  const fetched = filesFetched === 0 ? 'nothing to fetch' : `${filesFetched} files: ${parts.join(', ')}`;
+  return `${fetched}; ${filesReused} reused from stored commits; ${seconds.toFixed(1)} seconds`;
+}
