@@ -48,7 +48,7 @@ function group(program: Command, name: string): Command {
 function addCommand(program: Command, entry: CommandEntry): void {
   const words = entry.words.split(' ');
   const name = words.at(-1)!;
-  const parent = words.length === 1 ? program : program.commands.find((command) => command.name() === words[0])!;
+  const parent = words.length === 1 ? program : group(program, words[0]!);
   parent
     .command(name)
     .summary(entry.summary)
