@@ -1,10 +1,11 @@
 /** Repositories in temporary folders, for tests. */
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
-import { homedir, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after } from 'node:test';
 import { Repository } from '../../src/repository/repository.ts';
 import type { HashAlgorithm } from '../../src/verity/object-id.ts';
+import { needs, toolPath } from '../needs.ts';
 
 const base = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'cfs-repository-'));
 after(() => rmSync(base, { recursive: true, force: true }));
@@ -23,8 +24,6 @@ export function freshRepository(algorithm: HashAlgorithm = 'sha256'): string {
   return path;
 }
 
-const candidate = join(homedir(), '.cargo/bin/cfsctl');
-
 /** The program of composefs-rs, where it is installed. */
-export const cfsctl = existsSync(candidate) ? candidate : undefined;
-export const skipWithoutCfsctl = cfsctl === undefined ? 'cfsctl is not installed' : false;
+export const cfsctl = toolPath('cfsctl');
+export const skipWithoutCfsctl = needs('cfsctl');
