@@ -26,9 +26,27 @@ import type { CommitGraph } from './graph.ts';
 
 /** Linux NAME_MAX. */
 const MAX_NAME = 255;
+/** Linux XATTR_NAME_MAX, and the most that an image can hold of a value, and of all xattrs of an inode. */
+const MAX_XATTR_NAME = 255;
+const MAX_XATTR_VALUE = 0xffff;
+const MAX_XATTRS = 255 * 1024;
 const PERMISSION_BITS = 0o7777;
 
-function stat({ mode, uid, gid, xattrs }: Pick<DirMeta, 'mode' | 'uid' | 'gid' | 'xattrs'>): Stat {
+/** @param object for messages. @throws CfsError LIMIT for xattrs that no image can hold. */
+function stat({ mode, uid, gid, xattrs }: Pick<DirMeta, 'mode' | 'uid' | 'gid' | 'xattrs'>, object: string): Stat {
+  let total = 0;
+  for (const { name, value } of xattrs) {
+    total += 8 + name.length + value.length;
+    const tooLarge =
+      name.length > MAX_XATTR_NAME
+        ? `the name of an xattr has ${name.length} bytes`
+        : value.length > MAX_XATTR_VALUE
+          ? `its xattr ${name} has ${value.length} bytes`
+          : total > MAX_XATTRS
+            ? `its xattrs have more than ${MAX_XATTRS} bytes`
+            : undefined;
+    if (tooLarge !== undefined) throw new CfsError('LIMIT', `Cannot put ${object} into an image: ${tooLarge}`);
+  }
   return { mode: mode & PERMISSION_BITS, uid, gid, mtimeSec: 0n, mtimeNsec: 0, xattrs: xattrs as readonly Xattr[] };
 }
 
@@ -43,7 +61,7 @@ function entryName(name: string, checksum: OstreeChecksum): ByteString {
 /**
  * Builds the tree.
  * @param file gives what the commit stream holds of a file.
- * @throws FormatError for a file whose data do not fit its header.
+ * @throws FormatError for a file whose data do not fit its header; CfsError LIMIT for what no image can hold.
  */
 export function commitTree(
   graph: CommitGraph,
@@ -54,7 +72,7 @@ export function commitTree(
 
   const directoryStat = (meta: OstreeChecksum): Stat => {
     let known = stats.get(meta);
-    if (known === undefined) stats.set(meta, (known = stat(graph.dirmetas.get(meta)!)));
+    if (known === undefined) stats.set(meta, (known = stat(graph.dirmetas.get(meta)!, `dirmeta ${meta}`)));
     return known;
   };
   const fileInode = (checksum: OstreeChecksum): Inode => {
@@ -92,14 +110,13 @@ function missing(checksum: OstreeChecksum, commit: OstreeChecksum): CfsError {
 function makeInode(checksum: OstreeChecksum, { data, object }: StoredObject): Inode {
   const { header, size, length } = decodeSizedHeader(data, checksum);
   const content = data.subarray(length);
+  const made = stat(header, `file ${checksum}`);
   const problem = (text: string): FormatError => new FormatError(`stored file ${checksum}`, 'content', text, length);
   if (object !== undefined) {
     if (content.length > 0) throw problem('an object, and inline content too');
     if (isSymlinkMode(header.mode)) throw problem('a symlink with an object');
-    return externalFile(stat(header), size, object, objectPayload(object));
+    return externalFile(made, size, object, objectPayload(object));
   }
   if (content.length !== size) throw problem(`${content.length} inline bytes, but ${size} are declared`);
-  return isSymlinkMode(header.mode)
-    ? symlink(stat(header), byteString(header.symlinkTarget))
-    : inlineFile(stat(header), content);
+  return isSymlinkMode(header.mode) ? symlink(made, byteString(header.symlinkTarget)) : inlineFile(made, content);
 }

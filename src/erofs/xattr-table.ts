@@ -2,6 +2,7 @@
  * The xattrs of an image: each distinct (name, value) once, how often it is used, and which inodes have the same set.
  * A pair that more than one inode has is stored once, in the shared area.
  */
+import { CfsError } from '../../bytes/errors.ts';
 import { byteStringFrom, type ByteString } from '../tree/byte-string.ts';
 import type { Xattr } from '../tree/tree.ts';
 import { ESCAPED_PREFIX, OVERLAY_PREFIX, roundUp, XATTR_FILTER_SEED, XATTR_PREFIXES } from './format.ts';
@@ -46,6 +47,12 @@ export interface XattrSet {
 
 const METACOPY_PREFIX_SIZE = 4;
 
+/** What the fields of an entry hold: the length of the suffix in a u8, the size of the value in a u16. */
+const MAX_SUFFIX = 0xff;
+const MAX_VALUE = 0xffff;
+/** What the count in an inode, a u16 of 4 bytes each after the first, can say. */
+const MAX_BODY = 12 + 4 * (0xffff - 1);
+
 export class XattrTable {
   readonly #rules: Rules;
   readonly #names = new Map<ByteString, XattrName>();
@@ -58,10 +65,12 @@ export class XattrTable {
     this.#rules = rules;
   }
 
+  /** @throws CfsError LIMIT */
   name(name: ByteString): XattrName {
     let known = this.#names.get(name);
     if (known === undefined) {
       const { index, suffix } = split(name, this.#rules.e2);
+      if (suffix.length > MAX_SUFFIX) throw limit(`the name of an xattr has ${name.length} bytes`);
       const filterBit = (1 << (xxh32(suffix, (XATTR_FILTER_SEED + index) >>> 0) & 31)) >>> 0;
       known = { name, index, suffix, filterBit, pairs: new Map() };
       this.#names.set(name, known);
@@ -69,11 +78,13 @@ export class XattrTable {
     return known;
   }
 
+  /** @throws CfsError LIMIT */
   pair(name: XattrName, text: string, form: ValueForm = 'bytes'): XattrPair {
     let known = name.pairs.get(text);
     if (known === undefined) {
       const valueSize =
         form === 'bytes' ? text.length : form === 'redirect' ? text.length + 1 : METACOPY_PREFIX_SIZE + text.length / 2;
+      if (valueSize > MAX_VALUE) throw limit(`the value of xattr ${name.name} has ${valueSize} bytes`);
       const entrySize = roundUp(4 + name.suffix.length + valueSize, 4);
       known = { name, form, text, valueSize, entrySize, uses: 0, offset: -1 };
       name.pairs.set(text, known);
@@ -103,7 +114,7 @@ export class XattrTable {
     return set;
   }
 
-  /** Decides what is shared and lays out the shared area. All sets and their `uses` are known by now. */
+  /** Decides what is shared and lays out the shared area. All sets and their `uses` are known by now. @throws CfsError LIMIT */
   finish(): void {
     for (const set of this.#sets) for (const pair of set.pairs) pair.uses += set.uses;
     const shared: XattrPair[] = [];
@@ -129,9 +140,14 @@ export class XattrTable {
           size += pair.entrySize;
         }
       }
+      if (size > MAX_BODY) throw limit(`the xattrs of an inode have ${size} bytes, the most is ${MAX_BODY}`);
       set.bodySize = size;
     }
   }
+}
+
+function limit(problem: string): CfsError {
+  return new CfsError('LIMIT', `Cannot write an image: ${problem}`);
 }
 
 export function escapeName(name: ByteString): ByteString {
