@@ -110,6 +110,8 @@ export interface ResultBatch {
 /** What a worker says. */
 export type WorkerMessage =
   | { readonly kind: 'results'; readonly batch: ResultBatch }
+  /** All results were sent. */
+  | { readonly kind: 'end' }
   | { readonly kind: 'error'; readonly error: SerializedError };
 
 /** Files per batch: a batch is a message, so neither too few nor too many. */

@@ -2,32 +2,41 @@
 import { readSync } from 'node:fs';
 import { CfsError, hasCode } from '../../bytes/errors.ts';
 import type { OstreeChecksum } from '../../ostree/checksum.ts';
-import type { FileObject, Source } from '../../ostree/source.ts';
+import type { FileContent, FileObject, Source } from '../../ostree/source.ts';
 import { reflink } from '../linux/ioctl.ts';
 import { ObjectWriter } from '../repository/object-writer.ts';
 import { JobCounters, ResultCollector, type ContentJob, type ResultBatch } from './content-job.ts';
 import { FileIngest, type IngestedFile } from './file-ingest.ts';
 
+type StoredContent = Extract<FileContent, { kind: 'file' }>;
+
 const READ_SIZE = 256 * 1024;
+
+/** What a file system says that cannot share blocks between these two files. */
+const CANNOT_REFLINK = ['EXDEV', 'ENOTSUP', 'EOPNOTSUPP', 'EINVAL', 'ENOTTY', 'ENOSYS', 'EPERM', 'EACCES'];
 
 /**
  * Works on the job until no file is left, or it is stopped.
+ * @param breathe is awaited between files, for a thread that has other things to do.
  * @throws the first error of a file; the job is stopped then.
  */
 export async function runContentLoop(
   job: ContentJob,
   source: Source,
   emit: (batch: ResultBatch) => void,
+  breathe?: () => Promise<void> | undefined,
 ): Promise<void> {
   const counters = new JobCounters(job);
   const results = new ResultCollector(emit);
   using writer = new ObjectWriter(job.writer);
-  const ingester = new ContentIngester(job, writer, counters);
+  const local = new LocalIngest(job, writer, counters);
   try {
     for (let next = counters.next(); next !== undefined; next = counters.next()) {
       const opened = source.openFile(next.checksum);
       const file = opened instanceof Promise ? await opened : opened;
-      results.add(next.index, ingester.ingest(next.checksum, file));
+      results.add(next.index, local.ingest(next.checksum, file));
+      const pause = breathe?.();
+      if (pause !== undefined) await pause;
     }
   } catch (error) {
     counters.stop();
@@ -36,12 +45,12 @@ export async function runContentLoop(
   results.flush();
 }
 
-/** Ingests file objects of local repositories. */
-class ContentIngester {
+/** Ingests file objects whose stored content is in files. */
+class LocalIngest {
   readonly #writer: ObjectWriter;
   readonly #counters: JobCounters;
   readonly #ingest: FileIngest;
-  readonly #buffer = Buffer.allocUnsafeSlow(READ_SIZE);
+  #buffer = Buffer.allocUnsafeSlow(READ_SIZE);
   /** False once the file system has refused to share blocks. */
   #canReflink = true;
 
@@ -58,9 +67,7 @@ class ContentIngester {
       const clone = this.#clone(file);
       this.#ingest.start({ checksum, hashedHeader, size, deflated, clone });
       if (clone !== undefined) this.#pushFrom(clone, 0);
-      else if (content.kind === 'file' && this.#ingest.push(content.head) && !content.complete) {
-        this.#pushFrom(content.fd, content.offset + content.head.length);
-      }
+      else if (content.kind === 'file') this.#push(content);
       const result = this.#ingest.finish();
       this.#counters.addFile();
       return result;
@@ -77,19 +84,36 @@ class ContentIngester {
    * clone that is then read and verified: the source may change meanwhile.
    */
   #clone({ size, content }: FileObject): number | undefined {
-    if (!this.#canReflink || content.kind !== 'file' || content.deflated || !this.#ingest.isExternal(size))
-      return undefined;
+    if (!this.#canReflink || content.kind !== 'file' || content.deflated) return undefined;
+    if (!this.#ingest.isExternal(size)) return undefined;
     const fd = this.#writer.begin();
     try {
       reflink(fd, content.fd);
       return fd;
     } catch (error) {
       this.#writer.abort(fd);
-      if (!hasCode(error, 'EXDEV', 'ENOTSUP', 'EOPNOTSUPP', 'EINVAL', 'ENOTTY', 'ENOSYS', 'EPERM', 'EACCES'))
-        throw error;
+      if (!hasCode(error, ...CANNOT_REFLINK)) throw error;
       this.#canReflink = false;
       return undefined;
     }
+  }
+
+  #push(content: StoredContent): void {
+    const { fd, offset, head, complete, storedSize } = content;
+    if (this.#ingest.wantsWhole(storedSize) && this.#ingest.pushWhole(this.#readWhole(content))) return;
+    if (this.#ingest.push(head) && !complete) this.#pushFrom(fd, offset + head.length);
+  }
+
+  /** All stored bytes, which may be fewer than there were when the file was opened. `head` keeps what it holds. */
+  #readWhole({ fd, offset, head, complete, storedSize }: StoredContent): Uint8Array {
+    if (complete) return head;
+    if (storedSize > this.#buffer.length) this.#buffer = Buffer.allocUnsafeSlow(storedSize);
+    this.#buffer.set(head);
+    let used = head.length;
+    for (let length = 1; length > 0 && used < storedSize; used += length) {
+      length = readSync(fd, this.#buffer, used, storedSize - used, offset + used);
+    }
+    return this.#buffer.subarray(0, used);
   }
 
   #pushFrom(fd: number, position: number): void {

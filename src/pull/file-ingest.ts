@@ -16,9 +16,13 @@ import { VerityHasher } from '../verity/digest.ts';
 import { digestSize, type HashAlgorithm, type ObjectId } from '../verity/object-id.ts';
 import { sha256Stream } from '../verity/stream-hash.ts';
 import { Inflater } from './inflate.ts';
+import { libdeflate } from './libdeflate.ts';
 
 /** Uncompressed bytes handled at a time: a multiple of the fs-verity block, small enough for the L2 cache. */
 const PIECE_SIZE = 256 * 1024;
+
+/** Files of up to this size are inflated at once where that is faster. */
+const WHOLE_SIZE = 8 * 1024 * 1024;
 
 /** Content of at most this many bytes lies in the commit stream, larger content is an object (commit-splitstream, inline rule). */
 export function inlineLimit(algorithm: HashAlgorithm): number {
@@ -53,11 +57,18 @@ export class FileIngest {
   readonly #inflater = new Inflater();
   readonly #sha256 = sha256Stream();
   readonly #verity: VerityHasher;
-  readonly #piece = Buffer.allocUnsafeSlow(PIECE_SIZE);
+  readonly #inflateWhole = libdeflate();
+  readonly #small = Buffer.allocUnsafeSlow(PIECE_SIZE);
+  /** For files that are inflated at once; grows. */
+  #large: Buffer = this.#small;
+  /** The content that is in memory: one of the two. */
+  #piece: Buffer = this.#small;
   /** Bytes of the piece in use. */
   #used = 0;
   /** Bytes of content so far. */
   #total = 0;
+  /** The end of the deflate stream was met; content that is not deflated has none. */
+  #ended = false;
   #file: FileStart | undefined;
   #fd: number | undefined;
   readonly #onBytes: (bytes: number) => void;
@@ -79,8 +90,10 @@ export class FileIngest {
   start(file: FileStart): void {
     this.#file = file;
     this.#fd = file.clone;
+    this.#piece = this.#small;
     this.#used = 0;
     this.#total = 0;
+    this.#ended = !file.deflated;
     this.#sha256.reset();
     this.#sha256.update(file.hashedHeader);
     this.#verity.reset();
@@ -107,9 +120,28 @@ export class FileIngest {
       const room = PIECE_SIZE - this.#used;
       const length = this.#inflate();
       this.#advance(length);
-      if (this.#inflater.ended) return false;
+      this.#ended = this.#inflater.ended;
+      if (this.#ended) return false;
       if (length < room) return true;
     }
+  }
+
+  /** True if it pays to give the file's stored bytes, so many, to `pushWhole`. */
+  wantsWhole(storedSize: number): boolean {
+    const { deflated, size } = this.#current();
+    return deflated && this.#inflateWhole !== undefined && size > 0 && size <= WHOLE_SIZE && storedSize <= WHOLE_SIZE;
+  }
+
+  /** All stored bytes at once, in place of any `push`. False if that failed and they have to be pushed after all. */
+  pushWhole(stored: Uint8Array): boolean {
+    const { size } = this.#current();
+    if (size > this.#large.length) this.#large = Buffer.allocUnsafeSlow(Math.min(WHOLE_SIZE, 2 * size));
+    if (this.#inflateWhole?.(stored, this.#large, size) !== true) return false;
+    this.#piece = this.#large;
+    this.#used = size;
+    this.#total = size;
+    this.#ended = true;
+    return true;
   }
 
   /**
@@ -118,7 +150,7 @@ export class FileIngest {
    */
   finish(): IngestedFile {
     const file = this.#current();
-    if (file.deflated && !this.#inflater.ended) throw this.#invalid('the deflate stream is cut short');
+    if (!this.#ended) throw this.#invalid('the deflate stream is cut short');
     if (this.#total !== file.size) throw this.#invalid(`${this.#total} bytes, but ${file.size} are declared`);
     this.#sha256.update(this.#piece, 0, this.#used);
     const actual = toHex(this.#sha256.digest());

@@ -27,7 +27,7 @@ import type { Repository } from '../repository/repository.ts';
 import type { Transaction } from '../repository/transaction.ts';
 import type { ObjectId } from '../verity/object-id.ts';
 import { contentJob } from './content-job.ts';
-import { ingestContent } from './content-pool.ts';
+import { ContentThreads } from './content-pool.ts';
 import type { IngestedFile } from './file-ingest.ts';
 
 export interface PullOptions {
@@ -35,8 +35,8 @@ export interface PullOptions {
   readonly base?: string | undefined;
   /** Format of the image, instead of the repository's default. */
   readonly erofsVersion?: ErofsVersion | undefined;
-  /** Content threads; 0 works in this thread. By default as many as pay off. */
-  readonly workers?: number | undefined;
+  /** The most threads that ingest content, this one included; by default the number of processors. */
+  readonly threads?: number | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: OnProgress | undefined;
   /** Told of what a user should know but that is no error. */
@@ -85,6 +85,7 @@ export async function pullCommit(
   const self = bases.add(commit);
   if (ref !== undefined) bases.add(commitOfRef(repository, ref));
   if (options.base !== undefined) bases.add(findRequiredBase(repository, options.base));
+  await using threads = new ContentThreads(options.threads);
   let metadataFetched = 0;
   const read: ReadMetadata = (type, checksum) => {
     const known = bases.get(checksum);
@@ -95,6 +96,7 @@ export async function pullCommit(
   const commitObject = await read('commit', commit);
   verifyMetadataObject('commit', commit, commitObject);
   bases.add(decodeCommit(commitObject, commit).parent);
+  if (bases.size === 0) threads.warmUp();
   const graph = await readCommitGraph(
     commit,
     (type, checksum) => (type === 'commit' ? commitObject : read(type, checksum)),
@@ -103,7 +105,7 @@ export async function pullCommit(
 
   const { objects, missing } = reuse(graph, bases, transaction);
   const job = contentJob(source.describe(), transaction.writerOptions, missing);
-  const fetched = await ingestContent(job, source, { workers: options.workers, signal, onProgress });
+  const fetched = await threads.ingest(job, source, { signal, onProgress });
   for (const [i, checksum] of missing.entries()) objects.set(checksum, fetched[i]!);
 
   onProgress?.({ phase: 'image', done: 0 });
@@ -165,6 +167,10 @@ class Bases {
       this.#onNote?.(`The stored commit ${commit} cannot be used as a base: ${error.message}`);
       return undefined;
     }
+  }
+
+  get size(): number {
+    return this.#commits.size;
   }
 
   get(checksum: OstreeChecksum): StoredObject | undefined {

@@ -41,6 +41,11 @@ export interface ObjectWriterOptions {
   readonly suspect: boolean;
   /** Sync every object before it is linked. */
   readonly fsync: boolean;
+  /**
+   * The prefix directories that were there at the beginning; any may be unless given. Objects with another prefix are new, so
+   * that a repository in which most are spares a look for each.
+   */
+  readonly prefixes?: ReadonlySet<string> | undefined;
 }
 
 const MODE = 0o644;
@@ -137,8 +142,17 @@ export class ObjectWriter {
     unlinkSync(named);
   }
 
-  /** True if the object exists and is trusted, so that it need not be written. */
+  /**
+   * True if the object exists and is trusted, so that it need not be written. False may also mean that it was stored since
+   * the repository was opened.
+   */
   has(id: ObjectId, size: number): boolean {
+    const { prefixes } = this.#options;
+    if (prefixes !== undefined && !prefixes.has(id.slice(0, 2))) return false;
+    return this.#isTrusted(id, size);
+  }
+
+  #isTrusted(id: ObjectId, size: number): boolean {
     const path = `${this.#objects}/${objectPath(id)}`;
     const stat = statSync(path, { throwIfNoEntry: false });
     if (stat === undefined || stat.size !== size || !stat.isFile()) return false;
@@ -178,7 +192,7 @@ export class ObjectWriter {
     }
     if (result === 0) return 'stored';
     if (result === ENOENT) throw new SystemError(ENOENT, 'linkat', path);
-    if (this.has(id, size)) return 'present';
+    if (this.#isTrusted(id, size)) return 'present';
     const temporary = temporaryName(TEMPORARY_OBJECT);
     linkOpenFile(fd, this.#directory, temporary);
     renameSync(`${this.#objects}/${temporary}`, `${this.#objects}/${path}`);
@@ -189,7 +203,7 @@ export class ObjectWriter {
     const path = `${this.#objects}/${objectPath(id)}`;
     this.#makePrefix(id);
     if (renameNoReplace(named, path)) return 'stored';
-    if (this.has(id, size)) {
+    if (this.#isTrusted(id, size)) {
       unlinkSync(named);
       return 'present';
     }

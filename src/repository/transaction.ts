@@ -16,7 +16,7 @@ import { syncfs } from '../linux/files.ts';
 import { verityDigest } from '../verity/digest.ts';
 import { isObjectId, objectPath, type ObjectId } from '../verity/object-id.ts';
 import { assertRefName, assertStreamName, type LinkKind } from './layout.ts';
-import { placeLink, syncDirectories } from './links.ts';
+import { listDirectory, placeLink, syncDirectories } from './links.ts';
 import type { Release } from './lock.ts';
 import { ObjectWriter, type ObjectWriterOptions } from './object-writer.ts';
 import { findStream } from './streams.ts';
@@ -58,7 +58,9 @@ export class Transaction {
     const suspect = listMarks(store.path).some(({ state }) => state === 'foreign');
     this.#mark = addMark(store.path, fsync !== 'none');
     const { algorithm, secure } = store;
-    this.writerOptions = { objects: join(store.path, 'objects'), algorithm, secure, suspect, fsync: fsync === 'full' };
+    const objects = join(store.path, 'objects');
+    const prefixes = new Set(listDirectory(objects).map(({ name }) => name));
+    this.writerOptions = { objects, algorithm, secure, suspect, fsync: fsync === 'full', prefixes };
     this.writer = new ObjectWriter(this.writerOptions);
   }
 

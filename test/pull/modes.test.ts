@@ -18,7 +18,7 @@ import { assertClean, pull, visible } from './support.ts';
 
 /** Lists of [checksum, data, object], and what the stream names. */
 async function stored(path: string, ref: string, from: string, workers: number): Promise<unknown> {
-  const result = await pull(path, from, ref, { workers });
+  const result = await pull(path, from, ref, { threads: workers + 1 });
   using repository = await Repository.open(path);
   await assertClean(repository);
   const { content, images } = readCommit(repository, result.commit);
@@ -69,7 +69,7 @@ describe('pullCommit()', { skip: needs(...repositoryNeeds) }, () => {
       const before = fingerprint(source);
       const ref = source === bareUserOnly ? 'canonical' : 'golden/x86_64/os';
       await pull(freshRepository(), source, ref);
-      await pull(freshRepository(), source, ref, { workers: 1 });
+      await pull(freshRepository(), source, ref, { threads: 2 });
       assert.equal(fingerprint(source), before, source);
     }
   });

@@ -43,7 +43,7 @@ export async function pull(
 ): Promise<PullResult> {
   using repository = await Repository.open(repositoryPath);
   using source = typeof from === 'string' ? openLocalSource(from) : from;
-  return await pullCommit(repository, source, name, { workers: 0, ...options });
+  return await pullCommit(repository, source, name, { threads: 1, ...options });
 }
 
 /** What is visible in a repository: its streams, images and refs. Objects without a link do not count. */
