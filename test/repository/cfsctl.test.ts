@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { ContentType } from '../../splitstream/format.ts';
@@ -30,7 +30,11 @@ function run(path: string, ...args: string[]): Buffer {
 function theirs(algorithm: HashAlgorithm): string {
   const path = freshPath();
   execFileSync(cfsctl ?? '', ['init', '--insecure', '--algorithm', `fsverity-${algorithm}-12`, path]);
-  run(path, 'ostree', 'pull-local', new URL('../../fixtures/ostree-repo', import.meta.url).pathname, 'golden/plain');
+  const source = freshPath();
+  cpSync(new URL('../../fixtures/ostree-repo', import.meta.url), source, { recursive: true });
+  // cfsctl wants the folder, which git cannot hold.
+  mkdirSync(join(source, 'tmp'), { recursive: true });
+  run(path, 'ostree', 'pull-local', source, 'golden/plain');
   const tree = freshPath();
   for (const name of ['usr', 'boot', 'sysroot']) mkdirSync(join(tree, name), { recursive: true });
   writeFileSync(join(tree, 'usr/file'), randomBytes(5000));
