@@ -40,8 +40,8 @@ export function programs(): readonly Program[] {
   return [composefs('cfs', cfsPath), ostree, ...(cfsctl === undefined ? [] : [composefs('cfsctl', cfsctl)])];
 }
 
-/** Runs a command that is not measured, and gives its standard output. */
-export function run(argv: readonly string[]): string {
+/** Runs a command that is not measured; what it prints is shown only if it fails. */
+export function run(argv: readonly string[]): void {
   const [program = '', ...args] = argv;
-  return execFileSync(program, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'], maxBuffer: 1 << 26 });
+  execFileSync(program, args, { stdio: ['ignore', 'pipe', 'pipe'], maxBuffer: 1 << 26 });
 }

@@ -19,5 +19,5 @@ export function mountReflinkDisk(below: string): ReflinkDisk {
   run(['mkfs.xfs', '-q', '-m', 'reflink=1', image]);
   mkdirSync(path);
   run(['mount', '-o', 'loop', image, path]);
-  return { path, [Symbol.dispose]: () => void run(['umount', path]) };
+  return { path, [Symbol.dispose]: () => run(['umount', path]) };
 }
