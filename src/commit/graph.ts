@@ -5,6 +5,7 @@
  * Objects are shared within the graph, so a small graph can stand for a tree too large for any machine: thirty dirtrees that
  * name the next one twice are 2^30 directories. The size of the tree is therefore computed on the graph, before any tree is made.
  */
+import { setImmediate as pause } from 'node:timers/promises';
 import { CfsError, FormatError } from '../../bytes/errors.ts';
 import type { OstreeChecksum } from '../../ostree/checksum.ts';
 import { decodeCommit, type Commit } from '../../ostree/commit.ts';
@@ -18,6 +19,9 @@ import type { OnProgress } from '../progress.ts';
 export const MAX_DEPTH = 2048;
 /** Directories, files and symlinks of a tree. */
 export const MAX_INODES = 10_000_000;
+
+/** Milliseconds of reading after which timers and signals are let in: reading from memory or files never waits. */
+const BREATH = 50;
 
 export interface CommitGraph {
   readonly checksum: OstreeChecksum;
@@ -92,7 +96,12 @@ export async function readCommitGraph(
   enqueue('dirmeta', commit.rootMeta);
   enqueue('dirtree', commit.rootTree);
   const running = new Set<Promise<void>>();
+  let breath = performance.now();
   while (queue.length > 0 || running.size > 0) {
+    if (performance.now() - breath > BREATH) {
+      await pause();
+      breath = performance.now();
+    }
     signal?.throwIfAborted();
     while (queue.length > 0 && running.size < concurrency) {
       const visited = visit(queue.pop()!).finally(() => running.delete(visited));

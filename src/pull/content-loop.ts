@@ -17,7 +17,7 @@ const CANNOT_REFLINK = ['EXDEV', 'ENOTSUP', 'EOPNOTSUPP', 'EINVAL', 'ENOTTY', 'E
 
 /**
  * Works on the job until no file is left, or it is stopped.
- * @param breathe is awaited between files, for a thread that has other things to do.
+ * @param breathe is awaited between files and pieces of large ones, for a thread that has other things to do.
  * @throws the first error of a file; the job is stopped then.
  */
 export async function runContentLoop(
@@ -29,12 +29,13 @@ export async function runContentLoop(
   const counters = new JobCounters(job);
   const results = new ResultCollector(emit);
   using writer = new ObjectWriter(job.writer);
-  const local = new LocalIngest(job, writer, counters);
+  const local = new LocalIngest(job, writer, counters, breathe);
   try {
     for (let next = counters.next(); next !== undefined; next = counters.next()) {
       const opened = source.openFile(next.checksum);
       const file = opened instanceof Promise ? await opened : opened;
-      results.add(next.index, local.ingest(next.checksum, file));
+      const ingested = local.ingest(next.checksum, file);
+      results.add(next.index, ingested instanceof Promise ? await ingested : ingested);
       const pause = breathe?.();
       if (pause !== undefined) await pause;
     }
@@ -50,33 +51,63 @@ class LocalIngest {
   readonly #writer: ObjectWriter;
   readonly #counters: JobCounters;
   readonly #ingest: FileIngest;
+  readonly #breathe: (() => Promise<void> | undefined) | undefined;
   #buffer = Buffer.allocUnsafeSlow(READ_SIZE);
   /** False once the file system has refused to share blocks. */
   #canReflink = true;
 
-  constructor(job: ContentJob, writer: ObjectWriter, counters: JobCounters) {
+  constructor(
+    job: ContentJob,
+    writer: ObjectWriter,
+    counters: JobCounters,
+    breathe: (() => Promise<void> | undefined) | undefined,
+  ) {
+    this.#breathe = breathe;
     this.#writer = writer;
     this.#counters = counters;
     this.#ingest = new FileIngest(writer, job.writer.algorithm, (bytes) => counters.addBytes(bytes));
   }
 
-  ingest(checksum: OstreeChecksum, file: FileObject): IngestedFile {
+  /** Closes the file, also if it fails. A promise only where the thread had to breathe. */
+  ingest(checksum: OstreeChecksum, file: FileObject): IngestedFile | Promise<IngestedFile> {
     try {
-      const { hashedHeader, size, content } = file;
-      const deflated = content.kind === 'file' && content.deflated;
-      const clone = this.#clone(file);
-      this.#ingest.start({ checksum, hashedHeader, size, deflated, clone });
-      if (clone !== undefined) this.#pushFrom(clone, 0);
-      else if (content.kind === 'file') this.#push(content);
-      const result = this.#ingest.finish();
-      this.#counters.addFile();
-      return result;
+      const rest = this.#begin(checksum, file);
+      return rest === undefined ? this.#finish(file) : this.#finishAfter(rest, file);
     } catch (error) {
-      this.#ingest.abort();
+      this.#drop(file);
       throw error;
-    } finally {
-      file.close();
     }
+  }
+
+  #begin(checksum: OstreeChecksum, file: FileObject): Promise<void> | undefined {
+    const { hashedHeader, size, content } = file;
+    const deflated = content.kind === 'file' && content.deflated;
+    const clone = this.#clone(file);
+    this.#ingest.start({ checksum, hashedHeader, size, deflated, clone });
+    if (clone !== undefined) return this.#pushFrom(clone, 0);
+    return content.kind === 'file' ? this.#push(content) : undefined;
+  }
+
+  #finish(file: FileObject): IngestedFile {
+    const result = this.#ingest.finish();
+    this.#counters.addFile();
+    file.close();
+    return result;
+  }
+
+  async #finishAfter(rest: Promise<void>, file: FileObject): Promise<IngestedFile> {
+    try {
+      await rest;
+      return this.#finish(file);
+    } catch (error) {
+      this.#drop(file);
+      throw error;
+    }
+  }
+
+  #drop(file: FileObject): void {
+    this.#ingest.abort();
+    file.close();
   }
 
   /**
@@ -98,10 +129,10 @@ class LocalIngest {
     }
   }
 
-  #push(content: StoredContent): void {
+  #push(content: StoredContent): Promise<void> | undefined {
     const { fd, offset, head, complete, storedSize } = content;
-    if (this.#ingest.wantsWhole(storedSize) && this.#ingest.pushWhole(this.#readWhole(content))) return;
-    if (this.#ingest.push(head) && !complete) this.#pushFrom(fd, offset + head.length);
+    if (this.#ingest.wantsWhole(storedSize) && this.#ingest.pushWhole(this.#readWhole(content))) return undefined;
+    return this.#ingest.push(head) && !complete ? this.#pushFrom(fd, offset + head.length) : undefined;
   }
 
   /** All stored bytes, which may be fewer than there were when the file was opened. `head` keeps what it holds. */
@@ -116,13 +147,19 @@ class LocalIngest {
     return this.#buffer.subarray(0, used);
   }
 
-  #pushFrom(fd: number, position: number): void {
-    for (;;) {
+  #pushFrom(fd: number, position: number): Promise<void> | undefined {
+    for (let offset = position; ;) {
       if (this.#counters.stopped) throw new CfsError('CANCELLED', 'The pull was stopped');
-      const length = readSync(fd, this.#buffer, 0, READ_SIZE, position);
-      if (length === 0) return;
-      position += length;
-      if (!this.#ingest.push(this.#buffer.subarray(0, length))) return;
+      const length = readSync(fd, this.#buffer, 0, READ_SIZE, offset);
+      offset += length;
+      if (length === 0 || !this.#ingest.push(this.#buffer.subarray(0, length))) return undefined;
+      const pause = this.#breathe?.();
+      if (pause !== undefined) return this.#pushAfter(pause, fd, offset);
     }
+  }
+
+  async #pushAfter(pause: Promise<void>, fd: number, position: number): Promise<void> {
+    await pause;
+    await this.#pushFrom(fd, position);
   }
 }

@@ -62,6 +62,10 @@ export class ContentThreads {
         ...this.#workers.map((worker) => runInWorker(worker, job, collect)),
         runContentLoop(job, source, collect, breather()),
       ]);
+    } catch (error) {
+      // What was stopped in the middle of a file says so with an error of its own.
+      signal?.throwIfAborted();
+      throw error;
     } finally {
       clearInterval(timer);
       signal?.removeEventListener('abort', stop);

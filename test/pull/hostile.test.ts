@@ -45,7 +45,7 @@ async function refuses(from: string, { commit, code, names, says }: Refusal): Pr
   // The first error of a file comes from a worker, if there are any.
   for (const workers of names === commit || !existsFile(from, names) ? [0] : [0, 1]) {
     const start = performance.now();
-    await assert.rejects(pull(target, from, commit, { workers }), (error: Error) => {
+    await assert.rejects(pull(target, from, commit, { threads: workers + 1 }), (error: Error) => {
       assert(error instanceof CfsError, `not a CfsError: ${error.stack}`);
       assert([code].flat().includes(error.code), `${error.code}: ${error.message}`);
       assert(error.message.includes(names), `${error.message} does not name ${names}`);
