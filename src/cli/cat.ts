@@ -4,7 +4,7 @@ import { NotFoundError } from '../../bytes/errors.ts';
 import { readRef } from '../repository/refs.ts';
 import { readStream, streamContent } from '../repository/streams.ts';
 import { action, examples, type Context } from './context.ts';
-import { usageError } from './program.ts';
+import { usageError } from './failure.ts';
 import { writeJson, writeOut } from './output.ts';
 
 const REFS = 'refs/';

@@ -1,5 +1,10 @@
 /** Every command: its words, one line about it, and the file that defines and runs it. */
-import type { CommandFile } from './program.ts';
+import type { Command } from 'commander';
+
+/** What a command's file exports: it adds arguments, options, examples and the action. */
+export interface CommandFile {
+  define(command: Command): void;
+}
 
 export interface CommandEntry {
   /** `fsck`, or group and command: `ostree pull-local`. */

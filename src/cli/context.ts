@@ -8,6 +8,7 @@ import type { LockHolder } from '../linux/flock.ts';
 import { formatAlgorithm, type ErofsVersion } from '../repository/metadata.ts';
 import { Repository } from '../repository/repository.ts';
 import type { HashAlgorithm } from '../verity/object-id.ts';
+import { usageError } from './failure.ts';
 import { progressOutput, type ProgressForm, type ProgressOutput } from './progress.ts';
 
 interface GlobalOptions {
@@ -54,9 +55,9 @@ export class Context {
     const { repo, user = false, system = false } = this.#options;
     const named = typeof repo === 'string';
     if (Number(named) + Number(user) + Number(system) > 1) {
-      throw new CfsError('USAGE', '--repo, --user and --system exclude each other');
+      throw usageError('--repo, --user and --system exclude each other');
     }
-    if (repo === false) throw new CfsError('USAGE', 'This command needs a repository, so --no-repo does not fit');
+    if (repo === false) throw usageError('This command needs a repository, so --no-repo does not fit');
     if (named) return resolve(repo);
     const isSystem = system || (!user && process.getuid?.() === 0);
     return isSystem ? '/sysroot/composefs' : join(homedir(), '.var/lib/composefs');

@@ -8,7 +8,7 @@ import { byteString, toUtf8, type ByteString } from '../tree/byte-string.ts';
 import { dumpLines } from '../tree/dumpfile-format.ts';
 import type { Directory, Inode } from '../tree/tree.ts';
 import { action, examples, type Context } from './context.ts';
-import { usageError } from './program.ts';
+import { usageError } from './failure.ts';
 import { writeJson, writeLine } from './output.ts';
 
 export function define(command: Command): void {

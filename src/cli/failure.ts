@@ -28,6 +28,11 @@ const exitCodes: Readonly<Record<ErrorCode, number>> = {
   CANCELLED: EXIT_INTERRUPTED,
 };
 
+/** The error for options or arguments that do not fit. */
+export function usageError(message: string): CfsError {
+  return new CfsError('USAGE', message);
+}
+
 /** The exit code for an error. */
 export function exitCode(error: unknown): number {
   if (error instanceof CfsError) return exitCodes[error.code];

@@ -7,7 +7,7 @@ import { objectFile, openObject, readObject } from '../repository/objects.ts';
 import type { Repository } from '../repository/repository.ts';
 import type { ObjectId } from '../verity/object-id.ts';
 import type { Context } from './context.ts';
-import { usageError } from './program.ts';
+import { usageError } from './failure.ts';
 import { writeJson } from './output.ts';
 
 /** Mounts read-only; the image is verified first, and in a secure repository the kernel verifies what is read later. */

@@ -1,13 +1,7 @@
 /** The command line: global options, and the dispatch to one command's file. */
 import { Command, CommanderError, Option } from 'commander';
-import { CfsError } from '../../bytes/errors.ts';
 import { commands, groups, type CommandEntry } from './commands.ts';
 import { EXIT_USAGE } from './failure.ts';
-
-/** What a command's file exports: it adds arguments, options, examples and the action. */
-export interface CommandFile {
-  define(command: Command): void;
-}
 
 function addGlobals(program: Command): void {
   program
@@ -98,9 +92,4 @@ Examples:
 /** `help fsck` as `fsck --help`. */
 function helpLast(args: readonly string[]): string[] {
   return args[0] === 'help' ? [...args.slice(1), '--help'] : [...args];
-}
-
-/** The error for options or arguments that do not fit. */
-export function usageError(message: string): CfsError {
-  return new CfsError('USAGE', message);
 }

@@ -169,7 +169,8 @@ export class XattrReader {
     const prefix = XATTR_PREFIXES[index];
     if (prefix === undefined) throw fail('entry.nameIndex', `${index} is unknown`, at);
     const name = (prefix + this.#buffer.toString('latin1', nameStart, valueStart)) as ByteString;
-    if (name === '' || name.includes('\0')) throw fail('entry.name', 'is empty or has a NUL', at);
+    // A NUL inside is let through: images of composefs-rs have it for the attributes of OSTree commits.
+    if (name === '') throw fail('entry.name', 'is empty', at);
     this.#entryEnd = valueEnd + ((4 - (valueEnd & 3)) & 3);
     return { name, value: this.#buffer.subarray(valueStart, valueEnd), position };
   }
