@@ -1,7 +1,13 @@
 /** Results on stdout: lines, JSON and tables. Notes and progress go to stderr and are not here. */
-/** Node writes to files, pipes and terminals at once on Linux, so nothing is lost if the process ends next. */
+/** Where results go. Node writes to files, pipes and terminals at once on Linux: nothing is lost if the process ends next. */
+export const results = {
+  write(data: string | Uint8Array): void {
+    process.stdout.write(data);
+  },
+};
+
 export function writeOut(data: string | Uint8Array): void {
-  process.stdout.write(data);
+  results.write(data);
 }
 
 export function writeLine(line: string): void {

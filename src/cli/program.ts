@@ -2,6 +2,7 @@
 import { Command, CommanderError, Option } from 'commander';
 import { commands, groups, type CommandEntry } from './commands.ts';
 import { EXIT_USAGE } from './failure.ts';
+import { writeOut } from './output.ts';
 
 function addGlobals(program: Command): void {
   program
@@ -78,7 +79,12 @@ Examples:
   addGlobals(program);
   for (const entry of commands) addCommand(program, entry);
   for (const command of [program, ...program.commands, ...program.commands.flatMap((group) => group.commands)]) {
-    command.exitOverride().hook('preSubcommand', loadDefinition).helpCommand(false).showSuggestionAfterError();
+    command
+      .configureOutput({ writeOut })
+      .exitOverride()
+      .hook('preSubcommand', loadDefinition)
+      .helpCommand(false)
+      .showSuggestionAfterError();
   }
   try {
     await program.parseAsync(helpLast(args), { from: 'user' });
