@@ -4,8 +4,8 @@
  * transaction of the parent must be open all the while.
  *
  * An object that exists already is trusted if it is a regular file of the right size, and: in a secure repository the kernel
- * measures the right digest; in an insecure one no power failure put it in doubt (unsynced.ts), or else its content hashes to
- * the right digest. What is not trusted is replaced, by rename.
+ * measures the right digest; in an insecure one no power failure put it in doubt (unsynced.ts) and it is no stream or image, or
+ * else its content hashes to the right digest. What is not trusted is replaced, by rename.
  *
  * Secure mode follows the description of the format; it needs a kernel with fs-verity.
  */
@@ -105,10 +105,11 @@ export class ObjectWriter {
    * Gives the complete file its name, and closes it.
    *
    * @param id the digest of the content, which the caller has computed over what it wrote.
+   * @param measure trust an object that is there only after hashing it.
    * @returns `present` if the repository had a good object of that name.
    * @throws ChecksumError in a secure repository, if the kernel measures another digest.
    */
-  commit(fd: number, id: ObjectId, size: number): 'stored' | 'present' {
+  commit(fd: number, id: ObjectId, size: number, measure = this.#options.suspect): 'stored' | 'present' {
     const named = this.#named?.get(fd);
     let file = fd;
     try {
@@ -123,7 +124,9 @@ export class ObjectWriter {
         closeSync(fd);
         this.#seal(file, id);
       }
-      return named === undefined ? this.#linkUnnamed(file, id, size) : this.#renameNamed(named, id, size);
+      return named === undefined
+        ? this.#linkUnnamed(file, id, size, measure)
+        : this.#renameNamed(named, id, size, measure);
     } catch (error) {
       if (named !== undefined) tryUnlink(named);
       throw error;
@@ -152,12 +155,12 @@ export class ObjectWriter {
     return this.#isTrusted(id, size);
   }
 
-  #isTrusted(id: ObjectId, size: number): boolean {
+  #isTrusted(id: ObjectId, size: number, measure = this.#options.suspect): boolean {
     const path = `${this.#objects}/${objectPath(id)}`;
     const stat = statSync(path, { throwIfNoEntry: false });
     if (stat === undefined || stat.size !== size || !stat.isFile()) return false;
-    const { secure, suspect, algorithm } = this.#options;
-    if (!secure && !suspect) return true;
+    const { secure, algorithm } = this.#options;
+    if (!secure && !measure) return true;
     const fd = openSync(path, 'r');
     try {
       if (!secure) return measureFile(fd, algorithm) === id;
@@ -170,9 +173,12 @@ export class ObjectWriter {
     }
   }
 
-  /** Stores content that is in memory, under its digest. */
+  /**
+   * Stores content that is in memory, under its digest. An object that is there is hashed: streams and images are few, and all
+   * else depends on them.
+   */
   store(content: Uint8Array, id: ObjectId): 'stored' | 'present' {
-    if (this.has(id, content.length)) return 'present';
+    if (this.#isTrusted(id, content.length, true)) return 'present';
     const fd = this.begin();
     try {
       for (let offset = 0; offset < content.length;) offset += writeSync(fd, content, offset);
@@ -180,10 +186,10 @@ export class ObjectWriter {
       this.abort(fd);
       throw error;
     }
-    return this.commit(fd, id, content.length);
+    return this.commit(fd, id, content.length, true);
   }
 
-  #linkUnnamed(fd: number, id: ObjectId, size: number): 'stored' | 'present' {
+  #linkUnnamed(fd: number, id: ObjectId, size: number, measure: boolean): 'stored' | 'present' {
     const path = objectPath(id);
     let result = linkOpenFile(fd, this.#directory, path);
     if (result === ENOENT) {
@@ -192,18 +198,18 @@ export class ObjectWriter {
     }
     if (result === 0) return 'stored';
     if (result === ENOENT) throw new SystemError(ENOENT, 'linkat', path);
-    if (this.#isTrusted(id, size)) return 'present';
+    if (this.#isTrusted(id, size, measure)) return 'present';
     const temporary = temporaryName(TEMPORARY_OBJECT);
     linkOpenFile(fd, this.#directory, temporary);
     renameSync(`${this.#objects}/${temporary}`, `${this.#objects}/${path}`);
     return 'stored';
   }
 
-  #renameNamed(named: string, id: ObjectId, size: number): 'stored' | 'present' {
+  #renameNamed(named: string, id: ObjectId, size: number, measure: boolean): 'stored' | 'present' {
     const path = `${this.#objects}/${objectPath(id)}`;
     this.#makePrefix(id);
     if (renameNoReplace(named, path)) return 'stored';
-    if (this.#isTrusted(id, size)) {
+    if (this.#isTrusted(id, size, measure)) {
       unlinkSync(named);
       return 'present';
     }
