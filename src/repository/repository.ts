@@ -4,7 +4,7 @@
  * `collectGarbage` and checked by `checkRepository`.
  */
 import { accessSync, constants, mkdirSync, rmSync, statfsSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { CfsError, hasCode, NotFoundError, UnsupportedError } from '../../bytes/errors.ts';
 import type { HashAlgorithm } from '../verity/object-id.ts';
 import { syncDirectories } from './links.ts';
@@ -71,13 +71,14 @@ export class Repository implements ObjectStore {
   static init(path: string, options: InitOptions = {}): 'created' | 'existing' {
     const root = resolve(path);
     const wanted = newMetadata(options.algorithm ?? 'sha512', options.erofsVersion);
+    mkdirSync(dirname(root), { recursive: true });
     mkdirSync(root, { recursive: true, mode: 0o700 });
     if (options.resetMetadata === true) {
       for (const name of ['streams', 'images', 'meta.json']) rmSync(join(root, name), { recursive: true, force: true });
     }
     if (readMetadata(root) === undefined) {
       const created = writeMetadata(root, wanted, options.insecure !== true);
-      if (created) syncDirectories(new Set([root, resolve(root, '..')]));
+      if (created) syncDirectories(new Set([root, dirname(root)]));
       if (created) return 'created';
     }
     const existing = readMetadata(root);
