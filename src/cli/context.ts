@@ -3,12 +3,12 @@ import { readdirSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
-import { CfsError, hasCode, UnsupportedError } from '../../bytes/errors.ts';
+import { hasCode, UnsupportedError } from '../../bytes/errors.ts';
 import type { LockHolder } from '../linux/flock.ts';
 import { formatAlgorithm, type ErofsVersion } from '../repository/metadata.ts';
 import { Repository } from '../repository/repository.ts';
 import type { HashAlgorithm } from '../verity/object-id.ts';
-import { usageError } from './failure.ts';
+import { Interrupted, signalExitCode, usageError } from './failure.ts';
 import { progressOutput, type ProgressForm, type ProgressOutput } from './progress.ts';
 
 interface GlobalOptions {
@@ -124,8 +124,8 @@ export function action(command: Command, run: (context: Context, ...args: any[])
     const controller = new AbortController();
     for (const name of ['SIGINT', 'SIGTERM'] as const) {
       process.on(name, () => {
-        if (controller.signal.aborted) process.exit(name === 'SIGINT' ? 130 : 143);
-        controller.abort(new CfsError('CANCELLED', 'Interrupted; what was stored so far is kept for the next time'));
+        if (controller.signal.aborted) process.exit(signalExitCode(name));
+        controller.abort(new Interrupted(name));
       });
     }
     const context = new Context(command, controller.signal);

@@ -7,8 +7,25 @@ import { CfsError, type ErrorCode } from '../../bytes/errors.ts';
 export const EXIT_FAILURE = 1;
 export const EXIT_USAGE = 2;
 
-/** 128 + SIGINT. */
-export const EXIT_INTERRUPTED = 130;
+/** 128 and the number of the signal. */
+const EXIT_SIGINT = 130;
+const EXIT_SIGTERM = 143;
+
+export type EndingSignal = 'SIGINT' | 'SIGTERM';
+
+export function signalExitCode(signal: EndingSignal): number {
+  return signal === 'SIGTERM' ? EXIT_SIGTERM : EXIT_SIGINT;
+}
+
+/** The reason of an abort by a signal. */
+export class Interrupted extends CfsError {
+  readonly signal: EndingSignal;
+
+  constructor(signal: EndingSignal) {
+    super('CANCELLED', 'Interrupted; what was stored so far is kept for the next time', { signal });
+    this.signal = signal;
+  }
+}
 
 const exitCodes: Readonly<Record<ErrorCode, number>> = {
   SYSTEM: EXIT_FAILURE,
@@ -25,7 +42,7 @@ const exitCodes: Readonly<Record<ErrorCode, number>> = {
   FETCH: 6,
   NO_SPACE: 7,
   LOCKED: 8,
-  CANCELLED: EXIT_INTERRUPTED,
+  CANCELLED: EXIT_FAILURE,
 };
 
 /** The error for options or arguments that do not fit. */
@@ -35,6 +52,8 @@ export function usageError(message: string): CfsError {
 
 /** The exit code for an error. */
 export function exitCode(error: unknown): number {
+  const cause = error instanceof Error && error.cause instanceof Interrupted ? error.cause : error;
+  if (cause instanceof Interrupted) return signalExitCode(cause.signal);
   if (error instanceof CfsError) return exitCodes[error.code];
   const code = error instanceof Error && 'code' in error ? error.code : undefined;
   if (code === 'ENOSPC' || code === 'EDQUOT') return exitCodes.NO_SPACE;

@@ -2,6 +2,7 @@
 import { once } from 'node:events';
 import type { Command } from 'commander';
 import { action, examples, type Context } from './context.ts';
+import { exitCode } from './failure.ts';
 import { writeJson } from './output.ts';
 
 export function define(command: Command): void {
@@ -13,5 +14,6 @@ export function define(command: Command): void {
     const busy = setInterval(() => {}, 2 ** 30);
     await once(context.signal, 'abort');
     clearInterval(busy);
+    process.exitCode = exitCode(context.signal.reason);
   });
 }
