@@ -1,8 +1,10 @@
 /** What a pull fetches, reuses, writes and names. */
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { promisify } from 'node:util';
 import { commitOfRef, listCommits, readCommit } from '../../src/commit/stored.ts';
 import { openLocalSource } from '../../src/pull/source.ts';
 import { collectGarbage } from '../../src/repository/gc.ts';
@@ -15,6 +17,7 @@ import { freshPath, freshRepository } from '../repository/support.ts';
 import { HandmadeCommits } from './handmade-commit.ts';
 import { assertClean, expected, objectNames, pull, Recorder, visible } from './support.ts';
 
+const execute = promisify(execFile);
 const os = 'golden/x86_64/os';
 const commits = expected.commits;
 
@@ -226,7 +229,7 @@ describe('AbortSignal', () => {
   before(() => {
     source = new HandmadeCommits();
     const files = Array.from(
-      { length: 1200 },
+      { length: 800 },
       (_, i) => [`f${i + 1000}`, source.file(Buffer.alloc(1000 + i, `${i} `))] as const,
     );
     commit = source.commitFiles(...files);
@@ -284,4 +287,27 @@ describe('AbortSignal', () => {
       assert(performance.now() - start < 1500, `${performance.now() - start} ms`);
     }
   });
+});
+
+test('several pulls into one repository at a time, in and out of this process, do not disturb each other', async () => {
+  using source = new HandmadeCommits();
+  const entries = Array.from(
+    { length: 300 },
+    (_, i) => [`f${i + 1000}`, source.file(Buffer.alloc(300 + i, `${i} `))] as const,
+  );
+  const wanted = [
+    source.commitFiles(...entries),
+    source.commitFiles(...entries.slice(100)),
+    source.commitFiles(...entries.slice(0, 200)),
+  ];
+  const path = freshRepository();
+  const child = join(import.meta.dirname, 'pull-child.ts');
+  const children = wanted.map((commit) => execute(process.execPath, [child, path, source.path, commit, '2']));
+  const here = await Promise.all(wanted.map((commit) => pull(path, source.path, commit)));
+  for (const [i, { stdout }] of (await Promise.all(children)).entries()) {
+    const { outcome } = JSON.parse(stdout) as { outcome: { result?: { image: string; stream: string } } };
+    assert.deepEqual([outcome.result?.image, outcome.result?.stream], [here[i]!.image, here[i]!.stream]);
+  }
+  using repository = await Repository.open(path);
+  await assertClean(repository);
 });

@@ -1,0 +1,135 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { readFileSync } from 'node:fs';
+import type { OstreeChecksum } from '../../ostree/checksum.ts';
+import { MAX_INODES, readCommitGraph, type CommitGraph, type ReadMetadata } from '../../src/commit/graph.ts';
+import { goldenBytes } from '../ostree/golden.ts';
+import { HandmadeCommits } from '../pull/handmade-commit.ts';
+import { expected } from '../pull/support.ts';
+
+function reader(repository: HandmadeCommits): ReadMetadata {
+  return (type, checksum) => readFileSync(repository.pathOf(type, checksum));
+}
+
+/** Every commit, dirtree and dirmeta of the golden repository. */
+const golden = new Map(
+  (['commit', 'dirtree', 'dirmeta'] as const).flatMap((type) =>
+    goldenBytes(type).map(({ checksum, bytes }) => [`${checksum}.${type}`, bytes] as const),
+  ),
+);
+
+function summary({ checksum, dirtrees, dirmetas, files, objects }: CommitGraph): unknown {
+  return [
+    checksum,
+    [...dirtrees.keys()].toSorted(),
+    [...dirmetas.keys()].toSorted(),
+    [...files].toSorted(),
+    objects.size,
+  ];
+}
+
+describe('readCommitGraph()', () => {
+  test('reads every object of a commit once, in this thread or as many as answers come', async () => {
+    for (const commit of Object.values(expected.commits)) {
+      const results = [];
+      for (const [concurrency, delay] of [
+        [1, 0],
+        [1, 1],
+        [8, 1],
+      ] as const) {
+        const read: string[] = [];
+        let running = 0;
+        const graph = await readCommitGraph(
+          commit,
+          (type, checksum) => {
+            read.push(`${checksum}.${type}`);
+            const bytes = golden.get(`${checksum}.${type}`)!;
+            if (delay === 0) return bytes;
+            assert(++running <= concurrency);
+            return new Promise((resolve) => {
+              setTimeout(() => {
+                running--;
+                resolve(bytes);
+              }, Math.random() * delay);
+            });
+          },
+          { concurrency },
+        );
+        assert.equal(new Set(read).size, read.length);
+        assert.equal(graph.objects.size, read.length);
+        results.push(summary(graph));
+      }
+      assert.deepEqual(results[1], results[0]);
+      assert.deepEqual(results[2], results[0]);
+    }
+  });
+
+  test('throws the first error, and leaves no rejection unhandled', async () => {
+    const commit = expected.commits['3']!;
+    let count = 0;
+    await assert.rejects(
+      readCommitGraph(
+        commit,
+        async (type, checksum) => {
+          await new Promise((resolve) => setTimeout(resolve, Math.random() * 3));
+          if (++count > 4) throw new Error(`no ${type}`);
+          return golden.get(`${checksum}.${type}`)!;
+        },
+        { concurrency: 8 },
+      ),
+      /no dir/,
+    );
+    // What still runs may fail too.
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  });
+
+  test('throws what is wrong with the bytes it is given', async () => {
+    const commit = expected.commits['3']!;
+    await assert.rejects(
+      readCommitGraph(commit, () => Buffer.from('other')),
+      { code: 'CHECKSUM', message: new RegExp(commit) },
+    );
+  });
+
+  test('counts a tree that shares its parts', async () => {
+    using repository = new HandmadeCommits();
+    let tree = repository.dirTree();
+    // 2^22 directories: within the limit, and none is looked at twice.
+    for (let level = 0; level < 22; level++) {
+      tree = repository.dirTree(
+        [],
+        [
+          ['a', tree, repository.meta],
+          ['b', tree, repository.meta],
+        ],
+      );
+    }
+    const graph = await readCommitGraph(repository.commitOf(tree), reader(repository));
+    assert.equal(graph.dirtrees.size, 23);
+    const two = repository.dirTree(
+      [],
+      Array.from({ length: 3 }, (_, i) => [`${i}`, tree, repository.meta] as const),
+    );
+    assert(3 * 2 ** 23 > MAX_INODES);
+    await assert.rejects(readCommitGraph(repository.commitOf(two), reader(repository)), { code: 'LIMIT' });
+  });
+
+  test('takes dirtrees that are met in any order, deep before shallow', async () => {
+    using repository = new HandmadeCommits();
+    const { meta, empty } = repository;
+    const deep = repository.dirTree([], [['x', empty, meta]]);
+    const deeper = repository.dirTree([], [['y', deep, meta]]);
+    for (const order of [
+      [deep, deeper, empty],
+      [empty, deeper, deep],
+      [deeper, empty, deep],
+    ] as OstreeChecksum[][]) {
+      const tree = repository.dirTree(
+        [],
+        order.map((each, i) => [`d${i}`, each, meta] as const),
+      );
+      const graph = await readCommitGraph(repository.commitOf(tree), reader(repository));
+      assert.equal(graph.dirtrees.size, 4);
+    }
+  });
+});
