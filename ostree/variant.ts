@@ -6,16 +6,28 @@ import { checkNormal } from '../gvariant/src/normal.ts';
 import type { Decoded } from '../gvariant/src/value.ts';
 
 /**
- * Decodes bytes that must be normal form in every corner; `FormatError` whose field is `type`. Numbers are read little-endian: what OSTree stores
+ * Decodes bytes that must be normal form in every corner; `FormatError` naming `field`. Numbers are read little-endian: what OSTree stores
  * big-endian is swapped by the caller, since what users put into metadata is not.
  */
-export function decodeNormal<const Text extends string>(type: Text, bytes: Uint8Array, format: string): Decoded<Text> {
-  try {
+export function decodeNormal<const Text extends string>(
+  type: Text,
+  bytes: Uint8Array,
+  format: string,
+  field: string = type,
+): Decoded<Text> {
+  return normalForm(format, field, () => {
     checkNormal(type, bytes);
     return decode(type, bytes);
+  });
+}
+
+/** Runs `read`, which decodes GVariant lazily or at once; what it finds not to be normal form is a `FormatError`. */
+export function normalForm<Value>(format: string, field: string, read: () => Value): Value {
+  try {
+    return read();
   } catch (error) {
     if (!(error instanceof GVariantError)) throw error;
-    throw new FormatError(format, type, `Not normal form: '${error.type}': ${error.problem}`, error.offset, error);
+    throw new FormatError(format, field, `Not normal form: '${error.type}': ${error.problem}`, error.offset, error);
   }
 }
 
