@@ -15,6 +15,9 @@ const READ_SIZE = 256 * 1024;
 /** What a file system says that cannot share blocks between these two files. */
 const CANNOT_REFLINK = ['EXDEV', 'ENOTSUP', 'EOPNOTSUPP', 'EINVAL', 'ENOTTY', 'ENOSYS', 'EPERM', 'EACCES'];
 
+/** Lets the event loop run, if it is time. */
+export type Breathe = () => Promise<void> | undefined;
+
 /**
  * Works on the job until no file is left, or it is stopped.
  * @param breathe is awaited between files and pieces of large ones, for a thread that has other things to do.
@@ -24,7 +27,7 @@ export async function runContentLoop(
   job: ContentJob,
   source: Source,
   emit: (batch: ResultBatch) => void,
-  breathe?: () => Promise<void> | undefined,
+  breathe?: Breathe,
 ): Promise<void> {
   const counters = new JobCounters(job);
   const results = new ResultCollector(emit);
@@ -34,10 +37,8 @@ export async function runContentLoop(
     for (let next = counters.next(); next !== undefined; next = counters.next()) {
       const opened = source.openFile(next.checksum);
       const file = opened instanceof Promise ? await opened : opened;
-      const ingested = local.ingest(next.checksum, file);
-      results.add(next.index, ingested instanceof Promise ? await ingested : ingested);
-      const pause = breathe?.();
-      if (pause !== undefined) await pause;
+      results.add(next.index, await local.ingest(next.checksum, file));
+      await breathe?.();
     }
   } catch (error) {
     counters.stop();
@@ -51,63 +52,36 @@ class LocalIngest {
   readonly #writer: ObjectWriter;
   readonly #counters: JobCounters;
   readonly #ingest: FileIngest;
-  readonly #breathe: (() => Promise<void> | undefined) | undefined;
+  readonly #breathe: Breathe | undefined;
   #buffer = Buffer.allocUnsafeSlow(READ_SIZE);
   /** False once the file system has refused to share blocks. */
   #canReflink = true;
 
-  constructor(
-    job: ContentJob,
-    writer: ObjectWriter,
-    counters: JobCounters,
-    breathe: (() => Promise<void> | undefined) | undefined,
-  ) {
-    this.#breathe = breathe;
+  constructor(job: ContentJob, writer: ObjectWriter, counters: JobCounters, breathe: Breathe | undefined) {
     this.#writer = writer;
     this.#counters = counters;
+    this.#breathe = breathe;
     this.#ingest = new FileIngest(writer, job.writer.algorithm, (bytes) => counters.addBytes(bytes));
   }
 
-  /** Closes the file, also if it fails. A promise only where the thread had to breathe. */
-  ingest(checksum: OstreeChecksum, file: FileObject): IngestedFile | Promise<IngestedFile> {
+  /** Closes the file, also if it fails. */
+  async ingest(checksum: OstreeChecksum, file: FileObject): Promise<IngestedFile> {
     try {
-      const rest = this.#begin(checksum, file);
-      return rest === undefined ? this.#finish(file) : this.#finishAfter(rest, file);
+      const { hashedHeader, size, content } = file;
+      const deflated = content.kind === 'file' && content.deflated;
+      const clone = this.#clone(file);
+      this.#ingest.start({ checksum, hashedHeader, size, deflated, clone });
+      if (clone !== undefined) await this.#pushFrom(clone, 0);
+      else if (content.kind === 'file') await this.#push(content);
+      const result = this.#ingest.finish();
+      this.#counters.addFile();
+      return result;
     } catch (error) {
-      this.#drop(file);
+      this.#ingest.abort();
       throw error;
+    } finally {
+      file.close();
     }
-  }
-
-  #begin(checksum: OstreeChecksum, file: FileObject): Promise<void> | undefined {
-    const { hashedHeader, size, content } = file;
-    const deflated = content.kind === 'file' && content.deflated;
-    const clone = this.#clone(file);
-    this.#ingest.start({ checksum, hashedHeader, size, deflated, clone });
-    if (clone !== undefined) return this.#pushFrom(clone, 0);
-    return content.kind === 'file' ? this.#push(content) : undefined;
-  }
-
-  #finish(file: FileObject): IngestedFile {
-    const result = this.#ingest.finish();
-    this.#counters.addFile();
-    file.close();
-    return result;
-  }
-
-  async #finishAfter(rest: Promise<void>, file: FileObject): Promise<IngestedFile> {
-    try {
-      await rest;
-      return this.#finish(file);
-    } catch (error) {
-      this.#drop(file);
-      throw error;
-    }
-  }
-
-  #drop(file: FileObject): void {
-    this.#ingest.abort();
-    file.close();
   }
 
   /**
@@ -129,10 +103,10 @@ class LocalIngest {
     }
   }
 
-  #push(content: StoredContent): Promise<void> | undefined {
+  async #push(content: StoredContent): Promise<void> {
     const { fd, offset, head, complete, storedSize } = content;
-    if (this.#ingest.wantsWhole(storedSize) && this.#ingest.pushWhole(this.#readWhole(content))) return undefined;
-    return this.#ingest.push(head) && !complete ? this.#pushFrom(fd, offset + head.length) : undefined;
+    if (this.#ingest.wantsWhole(storedSize) && this.#ingest.pushWhole(this.#readWhole(content))) return;
+    if (this.#ingest.push(head) && !complete) await this.#pushFrom(fd, offset + head.length);
   }
 
   /** All stored bytes, which may be fewer than there were when the file was opened. `head` keeps what it holds. */
@@ -147,19 +121,13 @@ class LocalIngest {
     return this.#buffer.subarray(0, used);
   }
 
-  #pushFrom(fd: number, position: number): Promise<void> | undefined {
-    for (let offset = position; ;) {
+  async #pushFrom(fd: number, position: number): Promise<void> {
+    for (;;) {
       if (this.#counters.stopped) throw new CfsError('CANCELLED', 'The pull was stopped');
-      const length = readSync(fd, this.#buffer, 0, READ_SIZE, offset);
-      offset += length;
-      if (length === 0 || !this.#ingest.push(this.#buffer.subarray(0, length))) return undefined;
-      const pause = this.#breathe?.();
-      if (pause !== undefined) return this.#pushAfter(pause, fd, offset);
+      const length = readSync(fd, this.#buffer, 0, READ_SIZE, position);
+      position += length;
+      if (length === 0 || !this.#ingest.push(this.#buffer.subarray(0, length))) return;
+      await this.#breathe?.();
     }
-  }
-
-  async #pushAfter(pause: Promise<void>, fd: number, position: number): Promise<void> {
-    await pause;
-    await this.#pushFrom(fd, position);
   }
 }

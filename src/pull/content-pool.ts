@@ -6,7 +6,7 @@ import { CfsError, deserializeError } from '../../bytes/errors.ts';
 import type { Source } from '../../ostree/source.ts';
 import type { OnProgress } from '../progress.ts';
 import { batchResults, JobCounters, type ContentJob, type ResultBatch, type WorkerMessage } from './content-job.ts';
-import { runContentLoop } from './content-loop.ts';
+import { runContentLoop, type Breathe } from './content-loop.ts';
 import type { IngestedFile } from './file-ingest.ts';
 
 const MAX_THREADS = 8;
@@ -82,7 +82,7 @@ export class ContentThreads {
 }
 
 /** Lets the event loop run once every `BREATH` milliseconds. */
-function breather(): () => Promise<void> | undefined {
+function breather(): Breathe {
   let last = performance.now();
   return () => {
     if (performance.now() - last < BREATH) return undefined;
