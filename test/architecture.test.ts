@@ -46,6 +46,7 @@ suite('each rule can fail:', () => {
     ['an import for its effect', "import '../src/b.ts';"],
     ['an export from', "export * from '../src/b.ts';"],
     ['a dynamic import', "const b = await import('../src/b.ts');"],
+    ['a required file', "createRequire(import.meta.url)('../src/b.ts')"],
     ['a worker', "new Worker(new URL('../src/b.ts', import.meta.url));"],
   ];
   for (const [name, text] of forms) {

@@ -38,7 +38,9 @@ export const arrows: Readonly<Record<string, readonly string[]>> = {
 /** Packages from npm, with the rooms that may import them. */
 export const packages: Readonly<Record<string, readonly string[]>> = {
   commander: ['src/cli'],
-  koffi: ['src/linux', 'src/verity', 'src/pull', 'ostree'],
+  koffi: ['src/linux', 'src/verity', 'src/pull'],
+  undici: ['ostree'],
+  undici: ['ostree'],
   'fast-check': ['test'],
 };
 
@@ -52,10 +54,11 @@ const importForms = [
   /^\s*(?:import|export)\s[^'"`;]*?\sfrom\s*['"]([^'"]+)['"]/gm,
   /^\s*import\s*['"]([^'"]+)['"]/gm,
   /\bimport\(\s*['"]([^'"]+)['"]/g,
+  /\bcreateRequire\(import\.meta\.url\)\(\s*['"]([^'"]+)['"]/g,
   /\bnew URL\(\s*['"](\.[^'"]+\.[jt]s)['"],\s*import\.meta\.url/g,
 ];
 
-/** All imports: static, for types, re-exports, dynamic, and worker files named by `new URL(…, import.meta.url)`. */
+/** All imports: static, for types, re-exports, dynamic, required, and worker files named by `new URL(…, import.meta.url)`. */
 export function importsOf(sources: Sources): Import[] {
   return Array.from(sources).flatMap(([from, text]) => {
     const matches = importForms.flatMap((form) => Array.from(text.matchAll(form)));
