@@ -40,7 +40,6 @@ export const packages: Readonly<Record<string, readonly string[]>> = {
   commander: ['src/cli'],
   koffi: ['src/linux', 'src/verity', 'src/pull'],
   undici: ['ostree'],
-  undici: ['ostree'],
   'fast-check': ['test'],
 };
 
