@@ -13,6 +13,7 @@ need() {
 }
 
 need ostree command -v ostree
+need flatpak command -v flatpak
 need attr command -v setfattr
 need e2fsprogs command -v mkfs.ext4
 need erofs-utils command -v mkfs.erofs
