@@ -272,7 +272,7 @@ describe('AbortSignal', () => {
   test('a timer can stop a pull while its metadata or a large file is read', async () => {
     using large = new HandmadeCommits();
     const big = large.commitFiles(['big', large.file(Buffer.alloc(300 << 20))]);
-    const trees = Array.from({ length: 8000 }, (_, i) => large.dirTree([], [[`${i}`, large.empty, large.meta]]));
+    const trees = Array.from({ length: 4000 }, (_, i) => large.dirTree([], [[`${i}`, large.empty, large.meta]]));
     const tree = large.dirTree(
       [],
       trees.map((each, i) => [`${i + 10_000}`, each, large.meta]),
