@@ -75,6 +75,27 @@ export class NotFoundError extends CfsError {
   }
 }
 
+/**
+ * A fetch over the network that did not succeed in any attempt. What a server says it does not have (403, 404, 410) is a
+ * `NotFoundError` instead, with the same `url` and `status` among its facts.
+ */
+export class FetchError extends CfsError {
+  /** What was asked for last, without credentials. */
+  readonly url: string;
+  /** The HTTP status of the last attempt, if there was an answer. */
+  readonly status: number | undefined;
+  /** Requests that were made, to all mirrors together. */
+  readonly attempts: number;
+
+  constructor(url: string, problem: string, attempts: number, status?: number, cause?: unknown) {
+    const tries = attempts > 1 ? ` (${attempts} attempts)` : '';
+    super('FETCH', `Cannot fetch ${url}: ${problem}${tries}`, { url, status, attempts }, cause);
+    this.url = url;
+    this.status = status;
+    this.attempts = attempts;
+  }
+}
+
 /** A valid request or file that this program, kernel or filesystem cannot handle. */
 export class UnsupportedError extends CfsError {
   constructor(message: string, facts: ErrorFacts = {}, cause?: unknown) {
@@ -100,6 +121,7 @@ const classes: Readonly<Record<string, { prototype: CfsError }>> = {
   CfsError,
   FormatError,
   ChecksumError,
+  FetchError,
   NotFoundError,
   UnsupportedError,
 };
