@@ -6,10 +6,11 @@
  * before checkout: no honest writer makes them.
  */
 import { FormatError } from '../bytes/errors.ts';
+import { decode } from '../gvariant/src/decode.ts';
 import { encode } from '../gvariant/src/encode.ts';
-import { checksumBytes, checksumFromBytes, type OstreeChecksum } from './checksum.ts';
+import { CHECKSUM_BYTES, checksumBytes, checksumFromBytes, type OstreeChecksum } from './checksum.ts';
 import { compareUtf8 } from './text-order.ts';
-import { decodeNormal } from './variant.ts';
+import { normalForm } from './variant.ts';
 
 export interface TreeFile {
   readonly name: string;
@@ -32,20 +33,30 @@ const TYPE = '(a(say)a(sayay))';
 /** Decodes and checks a dirtree object; `FormatError` otherwise. The checksum is only for messages. */
 export function decodeDirTree(bytes: Uint8Array, checksum?: OstreeChecksum): DirTree {
   const format = checksum === undefined ? 'dirtree' : `dirtree ${checksum}`;
-  const [fileEntries, directoryEntries] = decodeNormal(TYPE, bytes, format);
+  // Reading every element of both arrays leaves nothing unchecked.
+  const [fileEntries, directoryEntries] = normalForm(format, TYPE, () => {
+    const [files, directories] = decode(TYPE, bytes);
+    return [files.toArray(), directories.toArray()] as const;
+  });
   const tree: DirTree = {
-    files: Array.from(fileEntries, ([name, sum], i) => ({
+    files: fileEntries.map(([name, sum], i) => ({
       name,
-      checksum: checksumFromBytes(sum, format, `files[${i}].checksum`),
+      checksum: binaryChecksum(sum, format, 'files', i, 'checksum'),
     })),
-    directories: Array.from(directoryEntries, ([name, sum, meta], i) => ({
+    directories: directoryEntries.map(([name, sum, meta], i) => ({
       name,
-      tree: checksumFromBytes(sum, format, `directories[${i}].tree`),
-      meta: checksumFromBytes(meta, format, `directories[${i}].meta`),
+      tree: binaryChecksum(sum, format, 'directories', i, 'tree'),
+      meta: binaryChecksum(meta, format, 'directories', i, 'meta'),
     })),
   };
   checkNames(tree, format);
   return tree;
+}
+
+function binaryChecksum(bytes: Uint8Array, format: string, array: string, i: number, field: string): OstreeChecksum {
+  return bytes.length === CHECKSUM_BYTES
+    ? checksumFromBytes(bytes)
+    : checksumFromBytes(bytes, format, `${array}[${i}].${field}`);
 }
 
 /** The bytes of a dirtree object; `FormatError` for names that a reader would refuse, their order included. */

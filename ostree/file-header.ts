@@ -30,12 +30,15 @@ export interface FileHeader {
 }
 
 /** A sized header of the archive form, decoded. */
-export interface SizedHeader {
+export interface ArchiveHeader {
   readonly header: FileHeader;
   /** Declared size of the raw content; 0 for a symlink. The checksum does not cover it. */
   readonly size: number;
   /** Bytes of the sized header, prefix included: content starts here. */
   readonly length: number;
+}
+
+export interface SizedHeader extends ArchiveHeader {
   /** The sized header of the hashed form, xattrs sorted: what the checksum covers in front of the content. A copy. */
   readonly hashedHeader: Uint8Array;
 }
@@ -93,8 +96,13 @@ function targetEnd(bytes: Uint8Array, start: number, end: number, targetAt: numb
 
 /** Decodes a header variant of the hashed form at `start`…; xattrs in any order, the result's are sorted. */
 function decodeHashedVariant(bytes: Uint8Array, start: number, end: number, format: string): FileHeader {
+  return decodeFields(bytes, start, start, end, format);
+}
+
+/** Decodes the fields that both forms share: from `start` on, in a variant at `variant`…`end`. */
+function decodeFields(bytes: Uint8Array, variant: number, start: number, end: number, format: string): FileHeader {
   const targetAt = start + TARGET_AT;
-  const targetStop = targetEnd(bytes, start, end, targetAt, format);
+  const targetStop = targetEnd(bytes, variant, end, targetAt, format);
   const mode = u32be(bytes, start + 8);
   const rdev = u32be(bytes, start + 12);
   const symlink = checkMode(mode, format);
@@ -111,7 +119,7 @@ function decodeHashedVariant(bytes: Uint8Array, start: number, end: number, form
   } else if (targetStop - 1 > targetAt) {
     throw new FormatError(format, 'symlinkTarget', 'a regular file has a target', targetAt);
   }
-  const xattrsEnd = end - offsetWidth(end - start);
+  const xattrsEnd = end - offsetWidth(end - variant);
   const xattrs = decodeXattrs(bytes, targetStop, xattrsEnd, format, 'any');
   return { uid: u32be(bytes, start), gid: u32be(bytes, start + 4), mode, symlinkTarget, xattrs };
 }
@@ -132,10 +140,14 @@ function checkTarget(target: string, byteLength: number, format: string): void {
 }
 
 /**
- * Decodes the sized header of the archive form that `bytes` begins with; what follows it is ignored. Nothing in the result refers to
- * `bytes`, which may be a buffer that is used again. `available` is the size of the whole object if `bytes` is only its beginning.
+ * Decodes the sized header of the archive form that `bytes` begins with; what follows it is ignored. The xattrs are views into `bytes`.
+ * `available` is the size of the whole object if `bytes` is only its beginning.
  */
-export function decodeSizedHeader(bytes: Uint8Array, checksum?: OstreeChecksum, available = bytes.length): SizedHeader {
+export function decodeArchiveHeader(
+  bytes: Uint8Array,
+  checksum?: OstreeChecksum,
+  available = bytes.length,
+): ArchiveHeader {
   const format = formatName(checksum);
   const length = sizedHeaderLength(bytes, available, checksum);
   if (bytes.length < length) throw new FormatError(format, 'length', `needs ${length} bytes, has ${bytes.length}`, 0);
@@ -144,20 +156,36 @@ export function decodeSizedHeader(bytes: Uint8Array, checksum?: OstreeChecksum, 
   }
   const size = u32be(bytes, 8) * 0x1_0000_0000 + u32be(bytes, 12);
   if (!Number.isSafeInteger(size)) throw new FormatError(format, 'size', 'more than 2^53 - 1', 8);
-  const width = offsetWidth(length - HEADER_PREFIX_SIZE);
-  const body = length - HEADER_PREFIX_SIZE - width;
+  const header = decodeFields(bytes, HEADER_PREFIX_SIZE, HEADER_PREFIX_SIZE + SIZE_FIELD, length, format);
+  if (header.symlinkTarget !== '' && size !== 0) throw new FormatError(format, 'size', `${size} for a symlink`, 8);
+  return { header, size, length };
+}
+
+/**
+ * As `decodeArchiveHeader`, with the hashed form. Nothing in the result refers to `bytes`, which may be a buffer that is used
+ * again.
+ */
+export function decodeSizedHeader(bytes: Uint8Array, checksum?: OstreeChecksum, available = bytes.length): SizedHeader {
+  const decoded = decodeArchiveHeader(bytes, checksum, available);
+  const { size, length } = decoded;
+  const format = formatName(checksum);
+  const body = length - HEADER_PREFIX_SIZE - offsetWidth(length - HEADER_PREFIX_SIZE);
   const stop = targetEnd(bytes, HEADER_PREFIX_SIZE, length, HEADER_PREFIX_SIZE + SIZE_FIELD + TARGET_AT, format);
-  let hashedHeader = resize(
+  const hashedHeader = resize(
     bytes,
     HEADER_PREFIX_SIZE + SIZE_FIELD,
     0,
     body - SIZE_FIELD,
     stop - HEADER_PREFIX_SIZE - SIZE_FIELD,
   );
+  if (decoded.header.xattrs.length === 0) return { header: decoded.header, size, length, hashedHeader };
   const header = decodeHashedVariant(hashedHeader, HEADER_PREFIX_SIZE, hashedHeader.length, format);
-  if (header.symlinkTarget !== '' && size !== 0) throw new FormatError(format, 'size', `${size} for a symlink`, 8);
-  if (header.xattrs.length > 1) hashedHeader = canonical(hashedHeader, header);
-  return { header, size, length, hashedHeader };
+  return {
+    header,
+    size,
+    length,
+    hashedHeader: header.xattrs.length > 1 ? canonical(hashedHeader, header) : hashedHeader,
+  };
 }
 
 /** Decodes a sized header of the hashed form, all of `bytes`. The xattrs are views into `bytes`. */

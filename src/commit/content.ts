@@ -56,13 +56,13 @@ export function encodeContent(
   if (areaSize / ALIGNMENT > NO_OBJECT) {
     throw new CfsError('LIMIT', `Cannot store commit ${commit}: ${areaSize} bytes of metadata, the most is 32 GiB`);
   }
-  const content = new Uint8Array(areaAt + areaSize);
+  const content = Buffer.alloc(areaAt + areaSize);
   const view = viewOf(content);
   const refs = new Map<ObjectId, number>();
   let offset = 0;
   for (const [i, id] of ids.entries()) {
     const { data, object } = objects.get(id)!;
-    content.set(checksumBytes(id), IDS_AT + i * ID_SIZE);
+    content.write(id, IDS_AT + i * ID_SIZE, 'hex');
     content.set(data, areaAt + offset);
     let objectRef = NO_OBJECT;
     if (object !== undefined) {
@@ -111,7 +111,7 @@ export class CommitContent {
     this.#view = view;
     this.#objectRefs = objectRefs;
     this.#checkIds();
-    for (let i = 0; i < count; i++) this.#at(i);
+    for (let i = 0; i < count; i++) this.#checkInfo(i);
     const { commitIndex } = header.read(view);
     if (commitIndex >= count) throw new FormatError(FORMAT, 'commitIndex', `${commitIndex} of ${count} objects`, 0);
     this.commit = this.#id(commitIndex);
@@ -142,7 +142,7 @@ export class CommitContent {
     return checksumFromBytes(this.#content.subarray(IDS_AT + i * ID_SIZE, IDS_AT + (i + 1) * ID_SIZE));
   }
 
-  #at(i: number): StoredObject {
+  #checkInfo(i: number): void {
     const at = this.#infoAt + i * objectInfo.size;
     const start = this.#areaAt + this.#view.getUint32(at, true) * ALIGNMENT;
     const length = this.#view.getUint32(at + 4, true);
@@ -151,7 +151,15 @@ export class CommitContent {
     if (objectRef !== NO_OBJECT && objectRef >= this.#objectRefs.length) {
       throw new FormatError(FORMAT, 'object info', `object ref ${objectRef} of ${this.#objectRefs.length}`, at + 8);
     }
-    return { data: this.#content.subarray(start, start + length), object: this.#objectRefs[objectRef] };
+  }
+
+  #at(i: number): StoredObject {
+    const at = this.#infoAt + i * objectInfo.size;
+    const start = this.#areaAt + this.#view.getUint32(at, true) * ALIGNMENT;
+    const length = this.#view.getUint32(at + 4, true);
+    const objectRef = this.#view.getUint32(at + 8, true);
+    const { buffer, byteOffset } = this.#content;
+    return { data: new Uint8Array(buffer, byteOffset + start, length), object: this.#objectRefs[objectRef] };
   }
 
   /** The object with this checksum, if the commit has it. */

@@ -16,9 +16,14 @@ import type { HashedMetadataType } from '../../ostree/object-type.ts';
 import type { OnProgress } from '../progress.ts';
 
 /** Paths of at most PATH_MAX bytes cannot be deeper: each level has a slash and a name. */
-export const MAX_DEPTH = 2048;
+const MAX_DEPTH = 2048;
 /** Directories, files and symlinks of a tree. */
-export const MAX_INODES = 10_000_000;
+const MAX_INODES = 10_000_000;
+/**
+ * A tree of more inodes than the first number may have so many for each entry of its dirtrees. Real trees have one, but for some
+ * directories that are the same; 21 dirtrees that name the next one twice are two million directories and gigabytes of memory.
+ */
+const MAX_SHARED = { inodes: 200_000, perEntry: 32 };
 
 /** Milliseconds of reading after which timers and signals are let in: reading from memory or files never waits. */
 const BREATH = 50;
@@ -62,13 +67,10 @@ export async function readCommitGraph(
   const queued = new Map<OstreeChecksum, string>();
   const queue: Reference[] = [];
 
-  const verified = async (type: HashedMetadataType, name: OstreeChecksum): Promise<Uint8Array> => {
-    const given = read(type, name);
-    const bytes = given instanceof Uint8Array ? given : await given;
+  const accept = (type: HashedMetadataType, name: OstreeChecksum, bytes: Uint8Array): void => {
     verifyMetadataObject(type, name, bytes);
     objects.set(name, bytes);
     onProgress?.({ phase: 'metadata', done: objects.size });
-    return bytes;
   };
   const enqueue = (type: 'dirtree' | 'dirmeta', name: OstreeChecksum): void => {
     const known = queued.get(name);
@@ -76,8 +78,8 @@ export async function readCommitGraph(
     else if (known !== type) throw new FormatError(`${type} ${name}`, 'checksum', `also used as a ${known}`);
     queued.set(name, type);
   };
-  const visit = async ([type, name]: Reference): Promise<void> => {
-    const bytes = await verified(type, name);
+  const visit = ([type, name]: Reference, bytes: Uint8Array): void => {
+    accept(type, name, bytes);
     if (type === 'dirmeta') {
       dirmetas.set(name, decodeDirMeta(bytes, name));
       return;
@@ -91,7 +93,13 @@ export async function readCommitGraph(
     }
   };
 
-  const commit = decodeCommit(await verified('commit', checksum), checksum);
+  const visitLater = async (reference: Reference, bytes: Promise<Uint8Array>): Promise<void> => {
+    visit(reference, await bytes);
+  };
+
+  const commitObject = await read('commit', checksum);
+  accept('commit', checksum, commitObject);
+  const commit = decodeCommit(commitObject, checksum);
   queued.set(checksum, 'commit');
   enqueue('dirmeta', commit.rootMeta);
   enqueue('dirtree', commit.rootTree);
@@ -103,11 +111,18 @@ export async function readCommitGraph(
       breath = performance.now();
     }
     signal?.throwIfAborted();
-    while (queue.length > 0 && running.size < concurrency) {
-      const visited = visit(queue.pop()!).finally(() => running.delete(visited));
+    const next = running.size < concurrency ? queue.pop() : undefined;
+    if (next === undefined) {
+      await Promise.race(running);
+      continue;
+    }
+    const bytes = read(...next);
+    if (bytes instanceof Uint8Array) {
+      visit(next, bytes);
+    } else {
+      const visited = visitLater(next, bytes).finally(() => running.delete(visited));
       running.add(visited);
     }
-    await Promise.race(running);
   }
   for (const name of files) {
     const other = queued.get(name);
@@ -127,6 +142,9 @@ interface Extent {
 
 /** Computes the extent of each dirtree once, children before parents, without recursion. */
 function checkSize({ checksum, commit, dirtrees }: CommitGraph): void {
+  let entries = 1;
+  for (const tree of dirtrees.values()) entries += tree.files.length + tree.directories.length;
+  const most = Math.min(MAX_INODES, Math.max(MAX_SHARED.inodes, MAX_SHARED.perEntry * entries));
   const extents = new Map<OstreeChecksum, Extent | 'open'>();
   const stack: OstreeChecksum[] = [commit.rootTree];
   while (stack.length > 0) {
@@ -150,8 +168,11 @@ function checkSize({ checksum, commit, dirtrees }: CommitGraph): void {
       inodes += extent.inodes;
       depth = Math.max(depth, 1 + extent.depth);
     }
-    if (inodes > MAX_INODES || depth > MAX_DEPTH) {
-      const problem = inodes > MAX_INODES ? `more than ${MAX_INODES} files` : `more than ${MAX_DEPTH} levels`;
+    if (inodes > most || depth > MAX_DEPTH) {
+      const problem =
+        depth > MAX_DEPTH
+          ? `more than ${MAX_DEPTH} levels`
+          : `more than ${most} inodes, of ${entries} distinct entries`;
       throw new CfsError('LIMIT', `Cannot use commit ${checksum}: its tree has ${problem} (at dirtree ${name})`, {
         object: checksum,
         dirtree: name,

@@ -20,7 +20,7 @@ import {
 } from '../tree/tree.ts';
 import type { OstreeChecksum } from '../../ostree/checksum.ts';
 import type { DirMeta } from '../../ostree/dirmeta.ts';
-import { decodeSizedHeader, isSymlinkMode } from '../../ostree/file-header.ts';
+import { decodeArchiveHeader, isSymlinkMode } from '../../ostree/file-header.ts';
 import type { StoredObject } from './content.ts';
 import type { CommitGraph } from './graph.ts';
 
@@ -108,7 +108,7 @@ function missing(checksum: OstreeChecksum, commit: OstreeChecksum): CfsError {
 }
 
 function makeInode(checksum: OstreeChecksum, { data, object }: StoredObject): Inode {
-  const { header, size, length } = decodeSizedHeader(data, checksum);
+  const { header, size, length } = decodeArchiveHeader(data, checksum);
   const content = data.subarray(length);
   const made = stat(header, `file ${checksum}`);
   const problem = (text: string): FormatError => new FormatError(`stored file ${checksum}`, 'content', text, length);

@@ -31,7 +31,7 @@ const DIRENT_SIZE = DIRENT.size;
 const ENTRY = XATTR_ENTRY.at;
 const TWO_32 = 2 ** 32;
 /** Up to here a loop is faster than a call out of JavaScript. */
-const SHORT = 200;
+const SHORT = 24;
 
 export class Emitter {
   readonly #plan: ImagePlan;
@@ -163,7 +163,7 @@ export class Emitter {
     } else {
       view.setUint8(value + METACOPY_HEADER.at.size, valueSize);
       view.setUint8(value + METACOPY_HEADER.at.algorithm, metacopyAlgorithm(text));
-      this.#hex(value + METACOPY_HEADER.size, text);
+      this.#buffer.write(text, value + METACOPY_HEADER.size, 'hex');
     }
   }
 
@@ -175,13 +175,6 @@ export class Emitter {
     }
     const buffer = this.#buffer;
     for (let i = 0; i < length; i++) buffer[at + i] = text.charCodeAt(i);
-  }
-
-  #hex(at: number, text: string): void {
-    const buffer = this.#buffer;
-    for (let i = 0; i < text.length; i += 2) {
-      buffer[at + i / 2] = (digit(text.charCodeAt(i)) << 4) | digit(text.charCodeAt(i + 1));
-    }
   }
 
   #tail(i: number, node: Inode, at: number, size: number): void {
@@ -273,8 +266,4 @@ function tailStart({ names }: PlannedDirectory): number {
     open += cost;
   }
   return first;
-}
-
-function digit(code: number): number {
-  return code > 0x39 ? code - 0x57 : code - 0x30;
 }

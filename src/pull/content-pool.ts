@@ -100,14 +100,23 @@ async function allEnded(threads: readonly Promise<void>[]): Promise<void> {
 
 function runInWorker(worker: Worker, job: ContentJob, collect: (batch: ResultBatch) => void): Promise<void> {
   return new Promise((resolve, reject) => {
+    let ended = false;
     const failed = (error: Error): void => {
+      // A worker that has done its part exits; the others go on.
+      if (ended) return;
+      ended = true;
       new JobCounters(job).stop();
       reject(error);
     };
     worker.on('message', (message: WorkerMessage) => {
-      if (message.kind === 'results') collect(message.batch);
-      else if (message.kind === 'end') resolve();
-      else failed(deserializeError(message.error));
+      if (message.kind === 'results') {
+        collect(message.batch);
+      } else if (message.kind === 'end') {
+        ended = true;
+        resolve();
+      } else {
+        failed(deserializeError(message.error));
+      }
     });
     worker.on('error', failed);
     worker.on('exit', (code) => failed(new CfsError('SYSTEM', `A content worker ended with code ${code}`)));

@@ -1,4 +1,4 @@
-/** Entry of a content worker: waits for its one job; see content-pool.ts. */
+/** Entry of a content worker: waits for its one job, does it, and ends; see content-pool.ts. */
 import { parentPort } from 'node:worker_threads';
 import { serializeError } from '../../bytes/errors.ts';
 import type { ContentJob, WorkerMessage } from './content-job.ts';
@@ -14,7 +14,9 @@ async function work(job: ContentJob): Promise<void> {
     post({ kind: 'end' });
   } catch (error) {
     post({ kind: 'error', error: serializeError(error) });
+  } finally {
+    parentPort!.close();
   }
 }
 
-parentPort!.on('message', (job: ContentJob) => void work(job));
+parentPort!.once('message', (job: ContentJob) => void work(job));

@@ -152,7 +152,7 @@ export class FileIngest {
     const file = this.#current();
     if (!this.#ended) throw this.#invalid('the deflate stream is cut short');
     if (this.#total !== file.size) throw this.#invalid(`${this.#total} bytes, but ${file.size} are declared`);
-    this.#sha256.update(this.#piece, 0, this.#used);
+    this.#digestPiece();
     const actual = toHex(this.#sha256.digest());
     if (actual !== file.checksum) throw new ChecksumError(`file object ${file.checksum}`, file.checksum, actual);
 
@@ -165,7 +165,6 @@ export class FileIngest {
       data.set(this.#piece.subarray(0, this.#used), header.length);
       return { data, object: undefined, how: 'inline' };
     }
-    this.#verity.update(this.#piece.subarray(0, this.#used));
     const object = this.#verity.digest();
     return { data: header, object, how: this.#store(object, file) };
   }
@@ -202,9 +201,17 @@ export class FileIngest {
     if (this.#used === PIECE_SIZE) this.#flush();
   }
 
+  /** Gives what is in memory to both digests, in parts that stay in the cache from one to the other. */
+  #digestPiece(): void {
+    for (let offset = 0; offset < this.#used; offset += PIECE_SIZE) {
+      const length = Math.min(PIECE_SIZE, this.#used - offset);
+      this.#sha256.update(this.#piece, offset, length);
+      this.#verity.update(this.#piece.subarray(offset, offset + length));
+    }
+  }
+
   #flush(): void {
-    this.#sha256.update(this.#piece, 0, this.#used);
-    this.#verity.update(this.#piece.subarray(0, this.#used));
+    this.#digestPiece();
     this.#write();
     this.#onBytes(this.#used);
     this.#used = 0;

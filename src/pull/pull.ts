@@ -9,10 +9,11 @@
  * ref, the parent, and a base that the caller names. What they hold is not fetched; a large file counts as held only if its
  * object is there. So a pull of a commit that is stored already fetches nothing, and mends what is missing.
  */
+import { setImmediate } from 'node:timers/promises';
 import { CfsError } from '../../bytes/errors.ts';
 import { checksumOf, isChecksum, type OstreeChecksum } from '../../ostree/checksum.ts';
 import { decodeCommit } from '../../ostree/commit.ts';
-import { decodeSizedHeader } from '../../ostree/file-header.ts';
+import { decodeArchiveHeader } from '../../ostree/file-header.ts';
 import { verifyMetadataObject } from '../../ostree/object-verify.ts';
 import type { Source } from '../../ostree/source.ts';
 import { encodeCommitStream, streamName } from '../commit/commit-stream.ts';
@@ -109,7 +110,13 @@ export async function pullCommit(
   const fetched = await threads.ingest(job, source, { signal, onProgress });
   for (const [i, checksum] of missing.entries()) objects.set(checksum, fetched[i]!);
 
-  onProgress?.({ phase: 'image', done: 0 });
+  const enter = async (phase: 'image' | 'sync'): Promise<void> => {
+    onProgress?.({ phase, done: 0 });
+    // What follows keeps this thread busy; a signal that has come by now is heard first.
+    await setImmediate();
+    signal?.throwIfAborted();
+  };
+  await enter('image');
   const tree = commitTree(graph, (checksum) => objects.get(checksum));
   const images = buildImages(tree, repository, options.erofsVersion);
   storeImages(transaction, images);
@@ -119,8 +126,7 @@ export async function pullCommit(
   }
   transaction.linkStream(streamName(commit), stream);
   if (ref !== undefined) transaction.linkRef('streams', commitRef(ref), streamName(commit));
-  onProgress?.({ phase: 'sync', done: 0 });
-  signal?.throwIfAborted();
+  await enter('sync');
   await transaction.commit();
   return {
     commit,
@@ -196,7 +202,7 @@ function reuse(
     const known = bases.get(checksum);
     const held =
       known !== undefined &&
-      (known.object === undefined || writer.has(known.object, decodeSizedHeader(known.data, checksum).size));
+      (known.object === undefined || writer.has(known.object, decodeArchiveHeader(known.data, checksum).size));
     if (held) objects.set(checksum, known);
     else missing.push(checksum);
   }
@@ -208,7 +214,7 @@ function summarize(fetched: readonly IngestedFile[]): Pick<PullResult, 'content'
   let bytesWritten = 0;
   for (const { how, data } of fetched) {
     content[how]++;
-    if (how === 'written') bytesWritten += decodeSizedHeader(data).size;
+    if (how === 'written') bytesWritten += decodeArchiveHeader(data).size;
   }
   return { content, bytesWritten };
 }
