@@ -13,20 +13,18 @@ const RENAME_NOREPLACE = 1;
 const ENOENT = 2;
 const EEXIST = 17;
 
-const linkat = libcFunction<[number, string, number, string, number]>('linkat', 'int', [
+const linkat = libcFunction<[number, string, number, string, number]>(
+  'linkat',
   'int',
-  'const char *',
+  ['int', 'const char *', 'int', 'const char *', 'int'],
+  { repeatable: true },
+);
+const renameat2 = libcFunction<[number, string, number, string, number]>(
+  'renameat2',
   'int',
-  'const char *',
-  'int',
-]);
-const renameat2 = libcFunction<[number, string, number, string, number]>('renameat2', 'int', [
-  'int',
-  'const char *',
-  'int',
-  'const char *',
-  'uint',
-]);
+  ['int', 'const char *', 'int', 'const char *', 'uint'],
+  { repeatable: true },
+);
 const syncfsCall = libcFunction<[number]>('syncfs', 'int', ['int']);
 
 let emptyPathAllowed = true;

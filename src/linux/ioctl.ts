@@ -16,8 +16,12 @@ const ENOTTY = 25;
 const EOPNOTSUPP = 95;
 const EEXIST = 17;
 
-const ioctlNumber = libcFunction<[number, number, number]>('ioctl', 'int', ['int', 'ulong', 'intptr']);
-const ioctlPointer = libcFunction<[number, number, Uint8Array]>('ioctl', 'int', ['int', 'ulong', 'void *']);
+const ioctlNumber = libcFunction<[number, number, number]>('ioctl', 'int', ['int', 'ulong', 'intptr'], {
+  repeatable: true,
+});
+const ioctlPointer = libcFunction<[number, number, Uint8Array]>('ioctl', 'int', ['int', 'ulong', 'void *'], {
+  repeatable: true,
+});
 
 /** An ioctl whose argument is a number. Throws SystemError. */
 export function ioctlWithNumber(fd: number, request: number, value: number, name: string): number {

@@ -3,7 +3,7 @@
  * call, not with the import. Calls are synchronous: koffi's asynchronous calls lose `errno`.
  */
 import { createRequire } from 'node:module';
-import { SystemError } from './errno.ts';
+import { EAGAIN, EINTR, SystemError } from './errno.ts';
 
 type Koffi = typeof import('koffi');
 
@@ -21,6 +21,12 @@ export type CType = 'int' | 'uint' | 'ulong' | 'intptr' | 'size_t' | 'const char
 /** What may be passed: numbers, text (as UTF-8), bytes (as pointer to them), or null. */
 export type CValue = number | bigint | string | Uint8Array | null;
 
+let errno = 0;
+
+/** What a failed call seems to say when the engine's own work (memory, locks) has replaced its `errno` before it could be read. */
+const REPLACED: ReadonlySet<number> = new Set([0, EINTR, EAGAIN]);
+const ATTEMPTS = 8;
+
 /**
  * The C function `name`, bound at its first call. Variadic functions are declared with the types they are called with; that
  * is right for integers and pointers on x86-64 and arm64 Linux.
@@ -30,13 +36,23 @@ export function libcFunction<Args extends readonly CValue[]>(
   name: string,
   result: 'int' | 'intptr',
   parameters: readonly CType[],
+  options: {
+    /** A call that fails has done nothing, and not for EAGAIN: it is repeated when `errno` cannot be its own. */
+    readonly repeatable?: boolean;
+  } = {},
 ): (...args: Args) => number {
   let bound: ((...args: Args) => number) | undefined;
+  const attempts = options.repeatable === true ? ATTEMPTS : 1;
   return (...args) => {
     bound ??= load().func(name, result === 'intptr' ? 'intptr_t' : result, parameters.map(koffiType)) as (
       ...args: Args
     ) => number;
-    return bound(...args);
+    for (let attempt = 1; ; attempt++) {
+      const value = bound(...args);
+      if (value !== -1) return value;
+      errno = koffi!.errno();
+      if (attempt >= attempts || !REPLACED.has(errno)) return value;
+    }
   };
 }
 
@@ -46,9 +62,9 @@ function koffiType(type: CType): string {
   return type === 'intptr' ? 'intptr_t' : type;
 }
 
-/** `errno` of the last call. Any other call in between, also one of Node's, may have replaced it. */
+/** `errno` of the last call of one of these functions that failed. */
 export function lastErrno(): number {
-  return koffi === undefined ? 0 : koffi.errno();
+  return errno;
 }
 
 /** Gives `result` back unless it is -1, which throws what `errno` says. Call it on the result directly. */

@@ -9,11 +9,12 @@ export type PathOrFd = string | Uint8Array | number;
 
 const read: readonly CType[] = ['void *', 'void *', 'size_t'];
 const write: readonly CType[] = ['void *', 'size_t', 'int'];
+const repeatable = { repeatable: true };
 const calls = {
-  lgetxattr: libcFunction<CValue[]>('lgetxattr', 'intptr', ['void *', ...read]),
-  fgetxattr: libcFunction<CValue[]>('fgetxattr', 'intptr', ['int', ...read]),
-  llistxattr: libcFunction<CValue[]>('llistxattr', 'intptr', ['void *', 'void *', 'size_t']),
-  flistxattr: libcFunction<CValue[]>('flistxattr', 'intptr', ['int', 'void *', 'size_t']),
+  lgetxattr: libcFunction<CValue[]>('lgetxattr', 'intptr', ['void *', ...read], repeatable),
+  fgetxattr: libcFunction<CValue[]>('fgetxattr', 'intptr', ['int', ...read], repeatable),
+  llistxattr: libcFunction<CValue[]>('llistxattr', 'intptr', ['void *', 'void *', 'size_t'], repeatable),
+  flistxattr: libcFunction<CValue[]>('flistxattr', 'intptr', ['int', 'void *', 'size_t'], repeatable),
   lsetxattr: libcFunction<CValue[]>('lsetxattr', 'int', ['void *', 'void *', ...write]),
   fsetxattr: libcFunction<CValue[]>('fsetxattr', 'int', ['int', 'void *', ...write]),
 };
