@@ -27,7 +27,7 @@ function isExempt(url: URL, list: string): boolean {
     .some((entry) => {
       if (entry === '*') return true;
       const [, name = entry, entryPort] =
-        /^(.+?)(?::(\d+))?$/.exec(/^[^[].*:.*:/.test(entry) ? `[${entry}]` : entry) ?? [];
+        /^(.+?)(?::(\d+))?$/.exec(/^[^[]*:[^[]*:/.test(entry) ? `[${entry}]` : entry) ?? [];
       const domain = name.replace(/^\*?\./, '');
       return (entryPort === undefined || entryPort === port) && (host === domain || host.endsWith(`.${domain}`));
     });

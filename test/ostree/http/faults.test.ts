@@ -1,8 +1,13 @@
 import assert from 'node:assert/strict';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { suite, test } from 'node:test';
 import { CfsError, FetchError, NotFoundError } from '../../../bytes/errors.ts';
+import { needs } from '../../needs.ts';
+import { makeCertificates } from './certificates.ts';
 import { type Fault, FaultyServer, randomFaults } from './faulty-server.ts';
 import { Collector, noise, openServer, openTransport } from './open-transport.ts';
 
@@ -371,6 +376,28 @@ suite('many files with faults by chance', () => {
         }),
       );
       assert.ok(server.requests.length > 150);
+    });
+  }
+
+  for (const protocol of ['https', 'http2'] as const) {
+    test(`all arrive at 50 % over ${protocol}`, { skip: needs('openssl') }, async (t) => {
+      const folder = mkdtempSync(join(tmpdir(), 'cfs-http-'));
+      t.after(() => rmSync(folder, { recursive: true }));
+      const certificates = makeCertificates(folder);
+      const stalls: Fault[] = [{ kind: 'stall' }, { kind: 'stall', after: 500 }];
+      const fault = randomFaults(5, 0.5, [...faults, ...stalls]);
+      const server = await openServer(t, files, { protocol, certificates, fault });
+      const tls = { caFile: certificates.ca };
+      const transport = openTransport(t, { retries: 10, lowSpeedTime: 200, http2Streams: 16, tls });
+      await Promise.all(
+        Object.entries(files)
+          .slice(60)
+          .map(async ([path, expected]) => {
+            const sink = new Collector();
+            await transport.fetchStream({ bases: [server.url], path, immutable: true }, sink);
+            assert.ok(expected.equals(sink.bytes), path);
+          }),
+      );
     });
   }
 

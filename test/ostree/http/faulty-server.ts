@@ -15,7 +15,7 @@ export type Fault =
   /** Nothing but this status; `retryAfter` as the header field says it. */
   | { readonly kind: 'status'; readonly status: number; readonly retryAfter?: string }
   | { readonly kind: 'redirect'; readonly to: string; readonly status?: number }
-  /** The connection ends by RST in front of any answer. */
+  /** The connection ends in front of any answer, by RST if it is plain HTTP. */
   | { readonly kind: 'reset' }
   /** The connection ends after so many bytes of the body. */
   | { readonly kind: 'cut'; readonly after: number }
@@ -124,7 +124,7 @@ export class FaultyServer implements AsyncDisposable {
     const body = this.#read(path);
     if (fault?.kind === 'status') this.#status(response, fault.status, fault.retryAfter);
     else if (fault?.kind === 'redirect') response.writeHead(fault.status ?? 302, { location: fault.to }).end();
-    else if (fault?.kind === 'reset') this.#reset(request, response);
+    else if (fault?.kind === 'reset') this.#disconnect(request, response);
     else if (fault?.kind === 'stall' && fault.after === undefined) return;
     else if (fault?.kind === 'drip-header') this.#dripHeader(request, fault.every);
     else if (fault?.kind === 'endless') this.#endless(response);
@@ -185,8 +185,15 @@ export class FaultyServer implements AsyncDisposable {
     response.end(`status ${status}`);
   }
 
+  /** Ends the response; over HTTP/2 the connection goes on. */
   #reset(request: Request, response: Response): void {
     if (response.stream !== undefined) response.stream.close(2);
+    else this.#disconnect(request, response);
+  }
+
+  #disconnect(request: Request, response: Response): void {
+    if (response.stream !== undefined) response.stream.session?.destroy();
+    else if ('encrypted' in request.socket) request.socket.destroy();
     else request.socket.resetAndDestroy();
   }
 

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { CfsError, deserializeError, FetchError, NotFoundError, serializeError } from '../../../bytes/errors.ts';
+import { createRateLimit } from '../../../ostree/http/rate-limit.ts';
 import { makeCertificates } from './certificates.ts';
 import { Collector, noise, openServer, openTransport } from './open-transport.ts';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -207,6 +208,11 @@ suite('Transport', () => {
       path: 'a',
     });
     assert.equal(server.requests[0]?.httpVersion, '1.1');
+  });
+
+  test('its options can be sent to a worker', (t) => {
+    const { options } = openTransport(t, { rateLimit: createRateLimit(1000), headers: [['a', 'b']] });
+    assert.deepEqual(openTransport(t, structuredClone(options)).options, options);
   });
 
   test('refuses options that make no sense', (t) => {
