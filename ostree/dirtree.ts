@@ -6,11 +6,11 @@
  * before checkout: no honest writer makes them.
  */
 import { FormatError } from '../bytes/errors.ts';
-import { decode } from '../gvariant/src/decode.ts';
 import { encode } from '../gvariant/src/encode.ts';
-import { CHECKSUM_BYTES, checksumBytes, checksumFromBytes, type OstreeChecksum } from './checksum.ts';
+import { checksumBytes, checksumFromBytes, type OstreeChecksum } from './checksum.ts';
+import { scanDirTree } from './dirtree-scan.ts';
 import { compareUtf8 } from './text-order.ts';
-import { normalForm } from './variant.ts';
+import { decodeNormal } from './variant.ts';
 
 export interface TreeFile {
   readonly name: string;
@@ -33,30 +33,25 @@ const TYPE = '(a(say)a(sayay))';
 /** Decodes and checks a dirtree object; `FormatError` otherwise. The checksum is only for messages. */
 export function decodeDirTree(bytes: Uint8Array, checksum?: OstreeChecksum): DirTree {
   const format = checksum === undefined ? 'dirtree' : `dirtree ${checksum}`;
-  // Reading every element of both arrays leaves nothing unchecked.
-  const [fileEntries, directoryEntries] = normalForm(format, TYPE, () => {
-    const [files, directories] = decode(TYPE, bytes);
-    return [files.toArray(), directories.toArray()] as const;
-  });
-  const tree: DirTree = {
-    files: fileEntries.map(([name, sum], i) => ({
-      name,
-      checksum: binaryChecksum(sum, format, 'files', i, 'checksum'),
-    })),
-    directories: directoryEntries.map(([name, sum, meta], i) => ({
-      name,
-      tree: binaryChecksum(sum, format, 'directories', i, 'tree'),
-      meta: binaryChecksum(meta, format, 'directories', i, 'meta'),
-    })),
-  };
+  const tree = scanDirTree(bytes) ?? decodeGeneric(bytes, format);
   checkNames(tree, format);
   return tree;
 }
 
-function binaryChecksum(bytes: Uint8Array, format: string, array: string, i: number, field: string): OstreeChecksum {
-  return bytes.length === CHECKSUM_BYTES
-    ? checksumFromBytes(bytes)
-    : checksumFromBytes(bytes, format, `${array}[${i}].${field}`);
+/** The generic decoder: it says what is wrong with bytes that are not normal form. */
+function decodeGeneric(bytes: Uint8Array, format: string): DirTree {
+  const [files, directories] = decodeNormal(TYPE, bytes, format);
+  return {
+    files: Array.from(files, ([name, sum], i) => ({
+      name,
+      checksum: checksumFromBytes(sum, format, `files[${i}].checksum`),
+    })),
+    directories: Array.from(directories, ([name, sum, meta], i) => ({
+      name,
+      tree: checksumFromBytes(sum, format, `directories[${i}].tree`),
+      meta: checksumFromBytes(meta, format, `directories[${i}].meta`),
+    })),
+  };
 }
 
 /** The bytes of a dirtree object; `FormatError` for names that a reader would refuse, their order included. */

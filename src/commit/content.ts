@@ -16,7 +16,7 @@
  */
 import { CfsError, FormatError } from '../../bytes/errors.ts';
 import { struct, u32, viewOf } from '../../bytes/struct.ts';
-import { checksumBytes, checksumFromBytes, type OstreeChecksum } from '../../ostree/checksum.ts';
+import type { OstreeChecksum } from '../../ostree/checksum.ts';
 import type { ObjectId } from '../verity/object-id.ts';
 
 /** One OSTree object as a commit stream holds it. */
@@ -87,7 +87,7 @@ export class CommitContent {
   readonly commit: OstreeChecksum;
   /** Number of objects. */
   readonly size: number;
-  readonly #content: Uint8Array;
+  readonly #content: Buffer;
   readonly #view: DataView;
   readonly #objectRefs: readonly ObjectId[];
   readonly #infoAt: number;
@@ -107,7 +107,7 @@ export class CommitContent {
     this.#infoAt = IDS_AT + count * ID_SIZE;
     this.#areaAt = this.#infoAt + count * objectInfo.size;
     if (this.#areaAt > content.length) throw new FormatError(FORMAT, 'ids', `${count} objects do not fit`, IDS_AT);
-    this.#content = content;
+    this.#content = Buffer.from(content.buffer, content.byteOffset, content.length);
     this.#view = view;
     this.#objectRefs = objectRefs;
     this.#checkIds();
@@ -139,7 +139,8 @@ export class CommitContent {
   }
 
   #id(i: number): OstreeChecksum {
-    return checksumFromBytes(this.#content.subarray(IDS_AT + i * ID_SIZE, IDS_AT + (i + 1) * ID_SIZE));
+    const at = IDS_AT + i * ID_SIZE;
+    return this.#content.toString('hex', at, at + ID_SIZE) as OstreeChecksum;
   }
 
   #checkInfo(i: number): void {
@@ -164,15 +165,18 @@ export class CommitContent {
 
   /** The object with this checksum, if the commit has it. */
   get(checksum: OstreeChecksum): StoredObject | undefined {
-    const wanted = checksumBytes(checksum);
-    let low = this.#bucketStart(wanted[0]!);
-    let high = this.#bucketEnd(wanted[0]!);
+    const prefix = Number.parseInt(checksum.slice(0, 8), 16);
+    const bucket = prefix >>> 24;
+    let low = this.#bucketStart(bucket);
+    let high = this.#bucketEnd(bucket);
+    // The first of the ids that begin with the same four bytes; hardly ever are there two.
     while (low < high) {
       const middle = (low + high) >>> 1;
-      const order = compareIds(this.#content, IDS_AT + middle * ID_SIZE, wanted, 0);
-      if (order === 0) return this.#at(middle);
-      if (order < 0) low = middle + 1;
+      if (this.#view.getUint32(IDS_AT + middle * ID_SIZE) < prefix) low = middle + 1;
       else high = middle;
+    }
+    for (let i = low; i < this.size && this.#view.getUint32(IDS_AT + i * ID_SIZE) === prefix; i++) {
+      if (this.#id(i) === checksum) return this.#at(i);
     }
     return undefined;
   }
