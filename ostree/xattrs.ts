@@ -12,6 +12,9 @@ export interface Xattr {
   readonly value: Uint8Array;
 }
 
+/** What most files have: one array for all of them, so that who works through a tree knows it again. */
+const NO_XATTRS: readonly Xattr[] = Object.freeze([]);
+
 /**
  * Bytes per framing offset of a container of `size` bytes; the same table says which width a body with offsets needs.
  */
@@ -51,7 +54,7 @@ export function decodeXattrs(
   field = 'xattrs',
 ): readonly Xattr[] {
   const size = end - start;
-  if (size === 0) return [];
+  if (size === 0) return NO_XATTRS;
   const width = offsetWidth(size);
   const fail = (what: string, problem: string, at: number) => new FormatError(format, what, problem, at);
   const body = size < width ? -1 : readOffset(bytes, end - width, width);
