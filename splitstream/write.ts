@@ -8,7 +8,7 @@ import { fromHex, isHex } from '../bytes/hex.ts';
 import { viewOf } from '../bytes/struct.ts';
 import { algorithms, header, info, LG_BLOCKSIZE, MAGIC, VERSION, type DigestAlgorithm } from './format.ts';
 import type { Splitstream } from './read.ts';
-import { compress } from './zstd.ts';
+import { compress, compressInBackground } from './zstd.ts';
 
 /** Digests in order of first use, each once. */
 class DigestTable {
@@ -52,6 +52,7 @@ export class SplitstreamWriter {
   #run: Uint8Array[] = [];
   #runSize = 0;
   #streamSize = 0;
+  #compressed: Uint8Array | undefined;
 
   constructor(options: WriterOptions) {
     const { size } = algorithms[options.algorithm];
@@ -101,6 +102,15 @@ export class SplitstreamWriter {
     this.#runSize = 0;
   }
 
+  /**
+   * Ends the stream, and compresses it on another thread. Objects and refs may still be named meanwhile; `finish` comes when the
+   * promise is fulfilled.
+   */
+  async compress(): Promise<void> {
+    this.#endRun();
+    this.#compressed = await compressInBackground(Buffer.concat(this.#chunks));
+  }
+
   /** The file. Nothing may be added afterwards. */
   finish(): Uint8Array {
     this.#endRun();
@@ -108,7 +118,7 @@ export class SplitstreamWriter {
       streamRefs: this.#streamRefs.encode(),
       objectRefs: this.#objectRefs.encode(),
       namedRefs: encodeNamedRefs(this.#namedRefs),
-      stream: compress(Buffer.concat(this.#chunks)),
+      stream: this.#compressed ?? compress(Buffer.concat(this.#chunks)),
     });
   }
 }

@@ -2,7 +2,8 @@
  * zstd sections: one frame or several. `zstdDecompressSync` stops silently after the first frame, so frames are taken one by
  * one. The decoder's own limit of 128 MiB for a frame's window holds.
  */
-import { zstdCompressSync, zstdDecompressSync } from 'node:zlib';
+import { promisify } from 'node:util';
+import { zstdCompress, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import { CfsError, FormatError, hasCode } from '../bytes/errors.ts';
 import { FORMAT } from './format.ts';
 
@@ -50,3 +51,6 @@ export function decompress(section: Uint8Array, field: string, limit: number, to
 export function compress(content: Uint8Array): Uint8Array {
   return zstdCompressSync(content);
 }
+
+/** The same, compressed by a thread of the pool. */
+export const compressInBackground: (content: Uint8Array) => Promise<Uint8Array> = promisify(zstdCompress);

@@ -46,6 +46,8 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 
 try {
   await main(process.argv.slice(2));
+  // All is written; what is left is for the system to free, which it does faster than Node.
+  process.exit();
 } catch (error) {
   await fail(error, process.argv.includes('--json'));
 }

@@ -35,19 +35,28 @@ export interface CommitStream {
   readonly images: readonly ObjectId[];
 }
 
-/** The bytes of a commit stream. */
+/**
+ * Begins to encode a commit stream: its content is compressed on another thread while the caller builds the images that it is to
+ * name.
+ * @returns what completes the stream once the images are known, and gives its bytes.
+ */
 export function encodeCommitStream(
   algorithm: HashAlgorithm,
   commit: OstreeChecksum,
   objects: ReadonlyMap<OstreeChecksum, StoredObject>,
-  images: readonly { readonly id: ObjectId }[],
-): Uint8Array {
+): (images: readonly { readonly id: ObjectId }[]) => Promise<Uint8Array> {
   const { content, objectRefs } = encodeContent(commit, objects);
   const writer = new SplitstreamWriter({ algorithm, contentType: ContentType.ostreeCommit });
   for (const id of objectRefs) writer.addObjectRef(id);
-  for (const [i, { id }] of images.entries()) writer.addNamedRef(i === 0 ? IMAGE_REF : `${IMAGE_REF}.${i}`, id);
   writer.writeInline(content);
-  return writer.finish();
+  const compressed = writer.compress();
+  // Whoever completes the stream is told; the building of an image may fail before.
+  compressed.catch(() => undefined);
+  return async (images) => {
+    for (const [i, { id }] of images.entries()) writer.addNamedRef(i === 0 ? IMAGE_REF : `${IMAGE_REF}.${i}`, id);
+    await compressed;
+    return writer.finish();
+  };
 }
 
 /**

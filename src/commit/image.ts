@@ -73,7 +73,8 @@ export async function createCommitImage(
   let { stream } = stored;
   if (!sameImages(stored, images)) {
     const objects = new Map(stored.content.entries());
-    stream = transaction.storeBytes(encodeCommitStream(repository.algorithm, commit, objects, images));
+    const complete = encodeCommitStream(repository.algorithm, commit, objects);
+    stream = transaction.storeBytes(await complete(images));
     transaction.linkStream(streamName(commit), stream);
   }
   if (options.name !== undefined) transaction.linkRef('images', options.name, image);

@@ -117,13 +117,15 @@ export async function pullCommit(
     signal?.throwIfAborted();
   };
   await enter('image');
+  // The stored stream, if it holds everything that the new one would.
+  const kept = metadataFetched === 0 && missing.length === 0 ? self : undefined;
+  const encode = (): ReturnType<typeof encodeCommitStream> => encodeCommitStream(repository.algorithm, commit, objects);
+  const complete = kept === undefined ? encode() : undefined;
   const tree = commitTree(graph, (checksum) => objects.get(checksum));
   const images = buildImages(tree, repository, options.erofsVersion);
   storeImages(transaction, images);
-  let stream = self?.stream;
-  if (stream === undefined || metadataFetched > 0 || missing.length > 0 || !sameImages(self!, images)) {
-    stream = transaction.storeBytes(encodeCommitStream(repository.algorithm, commit, objects, images));
-  }
+  const isKept = kept !== undefined && sameImages(kept, images);
+  const stream = isKept ? kept.stream : transaction.storeBytes(await (complete ?? encode())(images));
   transaction.linkStream(streamName(commit), stream);
   if (ref !== undefined) transaction.linkRef('streams', commitRef(ref), streamName(commit));
   await enter('sync');

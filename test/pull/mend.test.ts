@@ -140,7 +140,7 @@ async function restream(
   using transaction = await repository.begin();
   transaction.linkStream(
     streamName(commit),
-    transaction.storeBytes(encodeCommitStream('sha256', commit, objects, images)),
+    transaction.storeBytes(await encodeCommitStream('sha256', commit, objects)(images)),
   );
   await transaction.commit();
 }
