@@ -1,5 +1,5 @@
 /** What each content thread does: take a file, open it at the source, ingest it, until none is left. */
-import { readSync } from 'node:fs';
+import { fstatSync, readSync } from 'node:fs';
 import { CfsError, hasCode } from '../../bytes/errors.ts';
 import type { OstreeChecksum } from '../../ostree/checksum.ts';
 import type { FileContent, FileObject, Source } from '../../ostree/source.ts';
@@ -47,6 +47,36 @@ export async function runContentLoop(
   results.flush();
 }
 
+/** Milliseconds within which a file may be changed twice at the same time of change, as the coarsest clocks of kernels go. */
+const RACY = 100;
+
+/**
+ * A clone, and where to read what it holds. That is the source, which memory may hold already, as long as the source did not change
+ * from before it was cloned until after it was read; the time of change tells, unless it is too young to tell. Then it is
+ * the clone.
+ */
+class Clone {
+  readonly fd: number;
+  readonly readFrom: number;
+  readonly #source: number;
+  readonly #changed: number;
+
+  constructor(fd: number, source: number, changed: number) {
+    this.fd = fd;
+    this.readFrom = Date.now() - changed > RACY ? source : fd;
+    this.#source = source;
+    this.#changed = changed;
+  }
+
+  /** @throws CfsError CORRUPT if what was read need not be what was cloned. */
+  verifyUnchanged(checksum: OstreeChecksum): void {
+    if (this.readFrom === this.fd || fstatSync(this.#source).ctimeMs === this.#changed) return;
+    throw new CfsError('CORRUPT', `File object ${checksum} changed while it was read; pull again`, {
+      object: checksum,
+    });
+  }
+}
+
 /** Ingests file objects whose stored content is in files. */
 class LocalIngest {
   readonly #writer: ObjectWriter;
@@ -70,9 +100,13 @@ class LocalIngest {
       const { hashedHeader, size, content } = file;
       const deflated = content.kind === 'file' && content.deflated;
       const clone = this.#clone(file);
-      this.#ingest.start({ checksum, hashedHeader, size, deflated, clone });
-      if (clone !== undefined) await this.#pushFrom(clone, 0);
-      else if (content.kind === 'file') await this.#push(content);
+      this.#ingest.start({ checksum, hashedHeader, size, deflated, clone: clone?.fd });
+      if (clone !== undefined) {
+        await this.#pushPlain(clone.readFrom);
+        clone.verifyUnchanged(checksum);
+      } else if (content.kind === 'file') {
+        await this.#push(content);
+      }
       const result = this.#ingest.finish();
       this.#counters.addFile();
       return result;
@@ -84,17 +118,15 @@ class LocalIngest {
     }
   }
 
-  /**
-   * A new object that shares the source's blocks, where the content is stored plainly and the file system can. It is the
-   * clone that is then read and verified: the source may change meanwhile.
-   */
-  #clone({ size, content }: FileObject): number | undefined {
+  /** A new object that shares the source's blocks, where the content is stored plainly and the file system can. */
+  #clone({ size, content }: FileObject): Clone | undefined {
     if (!this.#canReflink || content.kind !== 'file' || content.deflated) return undefined;
     if (!this.#ingest.isExternal(size)) return undefined;
+    const before = fstatSync(content.fd).ctimeMs;
     const fd = this.#writer.begin();
     try {
       reflink(fd, content.fd);
-      return fd;
+      return new Clone(fd, content.fd, before);
     } catch (error) {
       this.#writer.abort(fd);
       if (!hasCode(error, ...CANNOT_REFLINK)) throw error;
@@ -121,9 +153,26 @@ class LocalIngest {
     return this.#buffer.subarray(0, used);
   }
 
+  async #pushPlain(fd: number): Promise<void> {
+    let position = 0;
+    const read = (buffer: Uint8Array, offset: number, length: number): number => {
+      const count = readSync(fd, buffer, offset, length, position);
+      position += count;
+      return count;
+    };
+    while (this.#ingest.pushRead(read)) {
+      this.#throwIfStopped();
+      await this.#breathe?.();
+    }
+  }
+
+  #throwIfStopped(): void {
+    if (this.#counters.stopped) throw new CfsError('CANCELLED', 'The pull was stopped');
+  }
+
   async #pushFrom(fd: number, position: number): Promise<void> {
     for (;;) {
-      if (this.#counters.stopped) throw new CfsError('CANCELLED', 'The pull was stopped');
+      this.#throwIfStopped();
       const length = readSync(fd, this.#buffer, 0, READ_SIZE, position);
       position += length;
       if (length === 0 || !this.#ingest.push(this.#buffer.subarray(0, length))) return;

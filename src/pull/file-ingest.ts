@@ -126,6 +126,16 @@ export class FileIngest {
     }
   }
 
+  /**
+   * As `push` of plain content, which `read` puts where it is needed, and says how many bytes there were; none is the end.
+   * @returns false at the end.
+   */
+  pushRead(read: (buffer: Uint8Array, offset: number, length: number) => number): boolean {
+    const length = read(this.#piece, this.#used, PIECE_SIZE - this.#used);
+    this.#advance(length);
+    return length > 0;
+  }
+
   /** True if it pays to give the file's stored bytes, so many, to `pushWhole`. */
   wantsWhole(storedSize: number): boolean {
     const { deflated, size } = this.#current();
