@@ -81,9 +81,17 @@ export function describeFailure(error: unknown, json: boolean): string {
 }
 
 /** Says what went wrong on stderr and ends the process. */
-export async function fail(error: unknown, json: boolean): Promise<never> {
-  await new Promise<void>((resolve) => {
-    process.stderr.write(describeFailure(error, json), () => resolve());
-  });
-  process.exit(exitCode(error));
+export function fail(error: unknown, json: boolean): Promise<never> {
+  process.stderr.write(describeFailure(error, json));
+  return end(exitCode(error));
+}
+
+/** Ends the process once all that was written has gone out: to a slow reader of a pipe it goes piece by piece. */
+export async function end(code = process.exitCode): Promise<never> {
+  for (const stream of [process.stdout, process.stderr]) {
+    await new Promise<void>((resolve) => {
+      stream.write('', () => resolve());
+    });
+  }
+  process.exit(code);
 }

@@ -5,7 +5,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
-import { fail } from './failure.ts';
+import { end, fail } from './failure.ts';
 
 /** The programs this one is a drop-in for, by the name it is called by or by its first argument. */
 const otherPrograms: ReadonlySet<string> = new Set(['mkcomposefs', 'composefs-info', 'mount.composefs']);
@@ -46,8 +46,8 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 
 try {
   await main(process.argv.slice(2));
-  // All is written; what is left is for the system to free, which it does faster than Node.
-  process.exit();
+  // What is left is for the system to free, which it does faster than Node.
+  await end();
 } catch (error) {
   await fail(error, process.argv.includes('--json'));
 }

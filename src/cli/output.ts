@@ -1,5 +1,5 @@
 /** Results on stdout: lines, JSON and tables. Notes and progress go to stderr and are not here. */
-/** Where results go. Node writes to files, pipes and terminals at once on Linux: nothing is lost if the process ends next. */
+/** Where results go. A pipe takes them piece by piece: the process ends by `end` of failure.ts, which waits for that. */
 export const results = {
   write(data: string | Uint8Array): void {
     process.stdout.write(data);
