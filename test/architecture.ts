@@ -31,7 +31,7 @@ export const arrows: Readonly<Record<string, readonly string[]>> = {
   'src/pull': ['src/commit'],
   'src/cli': ['src/pull'],
   src: ['src/pull'],
-  bench: [],
+  bench: ['src'],
   test: ['src/cli', 'src', 'bench'],
 };
 
