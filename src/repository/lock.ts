@@ -65,7 +65,7 @@ export class RepositoryLock {
     }
     lock.#handles++;
     try {
-      await lock.#lockShared(options);
+      await lock.#wait(options, () => lock.#tryShared());
     } catch (error) {
       lock.close();
       throw error;
@@ -82,8 +82,12 @@ export class RepositoryLock {
 
   /** Keeps garbage collection away, in this process and others, until released. @throws CfsError LOCKED, CANCELLED */
   async hold(options: LockOptions = {}): Promise<Release> {
-    await this.#lockShared(options, () => this.#exclusive === 0);
-    this.#holds++;
+    // Counted where it is decided: what is asked for in the meantime must already meet it.
+    await this.#wait(options, () => {
+      if (this.#exclusive > 0 || !this.#tryShared()) return false;
+      this.#holds++;
+      return true;
+    });
     return once(() => this.#holds--);
   }
 
@@ -116,15 +120,13 @@ export class RepositoryLock {
     this.#flock = tryLock(this.fd, 'shared') ? 'shared' : 'none';
   }
 
-  async #lockShared(options: LockOptions, condition: () => boolean = () => true): Promise<void> {
-    await this.#wait(options, () => {
-      if (!condition()) return false;
-      // A handle may be opened while this process has or awaits the exclusive lock; taking the shared one would undo that.
-      if (this.#flock !== 'none' || this.#exclusive > 0) return true;
-      if (!tryLock(this.fd, 'shared')) return false;
-      this.#flock = 'shared';
-      return true;
-    });
+  /** Takes the shared lock unless this process has one; false if another process keeps it out. */
+  #tryShared(): boolean {
+    // A handle may be opened while this process has or awaits the exclusive lock; taking the shared one would undo that.
+    if (this.#flock !== 'none' || this.#exclusive > 0) return true;
+    if (!tryLock(this.fd, 'shared')) return false;
+    this.#flock = 'shared';
+    return true;
   }
 
   /** Asks again and again, with growing pauses. */

@@ -118,3 +118,11 @@ test('a closed Repository gives no more locks', async () => {
   repository.close();
   await assert.rejects(repository.hold(), /closed/);
 });
+
+test('Repository.exclusive() waits for a hold that was asked for in the same moment', async () => {
+  using repository = await Repository.open(freshRepository());
+  const holding = repository.hold();
+  await assert.rejects(repository.exclusive({ lockTimeout: 0.05 }), { code: 'LOCKED' });
+  (await holding)();
+  (await repository.exclusive({ lockTimeout: 0.05 }))();
+});
