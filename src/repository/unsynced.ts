@@ -9,7 +9,8 @@
  *
  * - this boot, writer alive: the page cache holds what the disk may lack, so objects can be reused. Whoever reuses them runs its
  *   own `syncfs` before it refers to them.
- * - this boot, writer dead: the same. The next `syncfs` of anyone covers its objects, and takes the mark away.
+ * - this boot, writer dead: the same. The next `syncfs` of anyone covers its objects, and takes the mark away. A writer in another
+ *   pid namespace (a container) cannot be seen, and counts as alive.
  * - another boot: objects are suspect. Until somebody has looked at all of them, an existing object is hashed before it is reused,
  *   and replaced if it is bad. Times are not used to tell which are suspect, as clocks jump. `fsck` without findings takes such
  *   marks away; so does garbage collection, since what it leaves is reachable from links that were made after a `syncfs`,
@@ -18,7 +19,17 @@
  * A mark that cannot be read counts as of another boot. composefs-rs ignores these files, and writes none: an object that it
  * alone lost in a power failure is found by `fsck`, or by its size.
  */
-import { closeSync, fsyncSync, openSync, readFileSync, readdirSync, renameSync, unlinkSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  fsyncSync,
+  openSync,
+  readFileSync,
+  readdirSync,
+  readlinkSync,
+  renameSync,
+  unlinkSync,
+  writeSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { hasCode } from '../../bytes/errors.ts';
 import { TEMPORARY_FILE, temporaryName } from './layout.ts';
@@ -28,7 +39,7 @@ const PREFIX = '.cfs-unsynced-';
 
 export interface Mark {
   readonly name: string;
-  /** Writer alive or dead, or written under another boot of the kernel. */
+  /** Writer alive (or out of sight) or dead, or written under another boot of the kernel. */
   readonly state: 'alive' | 'dead' | 'foreign';
   /** False if its transaction made links without a `syncfs` before them. */
   readonly synced: boolean;
@@ -43,7 +54,7 @@ export function addMark(root: string, synced: boolean): string {
   const name = temporaryName(PREFIX);
   const fd = openSync(temporary, 'wx', 0o644);
   try {
-    const mark = { boot: bootId(), pid: process.pid, start: startTime(process.pid), synced };
+    const mark = { boot: bootId(), pids: pidNamespace(), pid: process.pid, start: startTime(process.pid), synced };
     writeSync(fd, `${JSON.stringify(mark)}\n`);
     if (synced) fsyncSync(fd);
   } finally {
@@ -86,7 +97,7 @@ export function listMarks(root: string): Mark[] {
 }
 
 function readMark(name: string, text: string, boot: string): Mark {
-  let mark: { boot?: unknown; pid?: unknown; start?: unknown; synced?: unknown };
+  let mark: { boot?: unknown; pids?: unknown; pid?: unknown; start?: unknown; synced?: unknown };
   try {
     mark = (JSON.parse(text) ?? {}) as typeof mark;
   } catch {
@@ -94,6 +105,7 @@ function readMark(name: string, text: string, boot: string): Mark {
   }
   const synced = mark.synced === true;
   if (boot === '' || mark.boot !== boot) return { name, state: 'foreign', synced };
+  if (mark.pids !== pidNamespace()) return { name, state: 'alive', synced };
   const alive =
     mark.pid === process.pid ? own.has(name) : typeof mark.pid === 'number' && startTime(mark.pid) === mark.start;
   return { name, state: alive ? 'alive' : 'dead', synced };
@@ -105,6 +117,15 @@ function bootId(): string {
     return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
   } catch {
     return '';
+  }
+}
+
+/** Where the pids of this process mean something; undefined where /proc does not tell. */
+function pidNamespace(): string | undefined {
+  try {
+    return readlinkSync('/proc/self/ns/pid');
+  } catch {
+    return undefined;
   }
 }
 

@@ -17,12 +17,16 @@ function marks(path: string): string[] {
   return readdirSync(path).filter((name) => name.startsWith('.cfs-unsynced-'));
 }
 
-/** Turns all marks into ones of an earlier boot. */
-function reboot(path: string): void {
+function alterMarks(path: string, facts: object): void {
   for (const name of marks(path)) {
     const mark = JSON.parse(readFileSync(join(path, name), 'utf8')) as object;
-    writeFileSync(join(path, name), JSON.stringify({ ...mark, boot: 'earlier' }));
+    writeFileSync(join(path, name), JSON.stringify({ ...mark, ...facts }));
   }
+}
+
+/** Turns all marks into ones of an earlier boot. */
+function reboot(path: string): void {
+  alterMarks(path, { boot: 'earlier' });
 }
 
 async function unfinished(fsync: 'barrier' | 'none' = 'barrier'): Promise<Repository> {
@@ -54,6 +58,17 @@ test('the mark of an unfinished transaction stays until the next commit() of thi
   assert.equal(transaction.writerOptions.suspect, false);
   await transaction.commit();
   assert.deepEqual(marks(repository.path), []);
+});
+
+test('the mark of a writer in another pid namespace survives the commit() of others', async () => {
+  using repository = await unfinished();
+  alterMarks(repository.path, { pids: 'pid:[1]' });
+  assert.deepEqual(
+    listMarks(repository.path).map(({ state }) => state),
+    ['alive'],
+  );
+  await (await repository.begin()).commit();
+  assert.equal(marks(repository.path).length, 1);
 });
 
 test('a mark of another boot lets the next transaction replace a bad object, and stays', async () => {
