@@ -3,8 +3,15 @@ import { openLocalRepository } from './local/repository.ts';
 import type { XattrReader } from './local/xattr-reader.ts';
 import type { Source, SourceDescription } from './source.ts';
 
-/** Opens what `Source.describe` described. */
-export function openSource(description: SourceDescription, services: { readonly xattrs?: XattrReader } = {}): Source {
+/** Opens what `Source.describe` described. The code for HTTP is loaded only if it is needed. */
+export async function openSource(
+  description: SourceDescription,
+  services: { readonly xattrs?: XattrReader } = {},
+): Promise<Source> {
+  if (description.kind === 'http') {
+    const { HttpSource } = await import('./http/source.ts');
+    return new HttpSource(description);
+  }
   const { path, remoteFallback } = description;
   return openLocalRepository(path, { ...services, remoteFallback });
 }

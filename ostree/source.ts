@@ -4,6 +4,7 @@
  */
 import type { OstreeChecksum } from './checksum.ts';
 import type { FileHeader } from './file-header.ts';
+import type { TransportOptions } from './http/options.ts';
 import type { MetadataType } from './object-type.ts';
 
 /** What is needed to open the same source again, in another thread: plain data. */
@@ -13,7 +14,14 @@ export interface LocalSourceDescription {
   readonly remoteFallback: boolean;
 }
 
-export type SourceDescription = LocalSourceDescription;
+export interface HttpSourceDescription {
+  readonly kind: 'http';
+  /** URLs of the repository and its mirrors, the preferred first, with their credentials. */
+  readonly bases: readonly string[];
+  readonly transport: TransportOptions;
+}
+
+export type SourceDescription = LocalSourceDescription | HttpSourceDescription;
 
 /** The content of a file object as it is stored. */
 export type FileContent =
@@ -21,7 +29,7 @@ export type FileContent =
   | { readonly kind: 'none' }
   | {
       readonly kind: 'file';
-      /** An open descriptor, closed by the file object's `close`. Its own position is not used. */
+      /** An open descriptor, closed by the file object's `close`, or -1 if nothing need be read. Its own position is not used. */
       readonly fd: number;
       /** Where the stored content begins in the file. */
       readonly offset: number;
@@ -30,8 +38,8 @@ export type FileContent =
       /** True for a raw deflate stream (RFC 1951), false for the content itself. */
       readonly deflated: boolean;
       /**
-       * The first stored bytes, already read: a view into a buffer of the source that lives until the next call on that source. More is
-       * read from `fd` at `offset + head.length`.
+       * The first stored bytes, already read. Of a source whose `concurrency` is 1 it is a view that lives until the next call on that
+       * source. More is read from `fd` at `offset + head.length`.
        */
       readonly head: Uint8Array;
       /** True if `head` is all of the stored content, so that nothing need be read. */
@@ -52,20 +60,22 @@ export interface FileObject extends Disposable {
 export interface Source extends Disposable {
   /** Path or URL, for messages. */
   readonly location: string;
+  /** How many calls are worth making at the same time: 1 if they never wait. */
+  readonly concurrency: number;
   /**
-   * The commit that `rev` means: a full checksum, the beginning of a commit's checksum, or a refspec, each with any number of `^`
-   * behind it for the parent. Throws `NotFoundError`, or a `CfsError` FORMAT for a name that cannot be one.
+   * The commit that `rev` means: a full checksum, the beginning of a commit's checksum where commits can be listed, or a refspec, each
+   * with any number of `^` behind it for the parent. Throws `NotFoundError`, or a `CfsError` FORMAT for a name that cannot be one.
    */
-  resolveRef(rev: string): Promise<OstreeChecksum>;
+  resolveRef(rev: string, signal?: AbortSignal): Promise<OstreeChecksum>;
   /** Every ref, by a name that `resolveRef` takes: `REF`, `REMOTE:REF`, `mirrors/COLLECTION/REF`. */
-  listRefs(): Promise<ReadonlyMap<string, OstreeChecksum>>;
+  listRefs(signal?: AbortSignal): Promise<ReadonlyMap<string, OstreeChecksum>>;
   /**
    * The bytes of a metadata object as they are stored, at most 128 MiB, unverified. Throws `NotFoundError`; for a commit whose tree
    * is incomplete, a `CfsError` PARTIAL.
    */
-  readObject(type: MetadataType, checksum: OstreeChecksum): Uint8Array | Promise<Uint8Array>;
+  readObject(type: MetadataType, checksum: OstreeChecksum, signal?: AbortSignal): Uint8Array | Promise<Uint8Array>;
   /** The file object, its header decoded; `NotFoundError`, `FormatError` or a `CfsError` CORRUPT. The caller closes it. */
-  openFile(checksum: OstreeChecksum): FileObject | Promise<FileObject>;
+  openFile(checksum: OstreeChecksum, signal?: AbortSignal): FileObject | Promise<FileObject>;
   describe(): SourceDescription;
   close(): void;
 }

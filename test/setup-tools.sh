@@ -14,6 +14,7 @@ need() {
 
 need ostree command -v ostree
 need flatpak command -v flatpak
+need nginx-light command -v nginx
 need attr command -v setfattr
 need e2fsprogs command -v mkfs.ext4
 need erofs-utils command -v mkfs.erofs

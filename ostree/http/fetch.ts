@@ -23,7 +23,7 @@ export interface FetchRequest {
   readonly immutable?: boolean;
   /** Instead of the transport's. */
   readonly retries?: number;
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 export interface Sink {

@@ -1,4 +1,4 @@
-/** The file object of a local repository: a header, and a descriptor to read from. */
+/** A file object: a header, and a descriptor to read from. */
 import { closeSync } from 'node:fs';
 import { encodeHashedHeader, type FileHeader } from '../file-header.ts';
 import type { FileContent, FileObject } from '../source.ts';
@@ -15,7 +15,7 @@ export class OpenFile implements FileObject {
     this.size = size;
     this.hashedHeader = hashedHeader;
     this.content = content;
-    this.#open = content.kind === 'file';
+    this.#open = content.kind === 'file' && content.fd !== -1;
   }
 
   /** A symlink; `FormatError` if the header cannot be encoded. */

@@ -36,6 +36,7 @@ export function openLocalRepository(path: string, options: LocalRepositoryOption
 
 export class LocalRepository implements Source {
   readonly location: string;
+  readonly concurrency = 1;
   /** This repository, its parent, the parent's parent… */
   readonly stores: readonly LocalStore[];
   readonly #refs: readonly LocalRefs[];

@@ -104,6 +104,7 @@ export async function readCommitGraph(
   enqueue('dirmeta', commit.rootMeta);
   enqueue('dirtree', commit.rootTree);
   const running = new Set<Promise<void>>();
+  let failure: { readonly error: unknown } | undefined;
   let breath = performance.now();
   while (queue.length > 0 || running.size > 0) {
     if (performance.now() - breath > BREATH) {
@@ -111,6 +112,7 @@ export async function readCommitGraph(
       breath = performance.now();
     }
     signal?.throwIfAborted();
+    throwFailure(failure);
     const next = running.size < concurrency ? queue.pop() : undefined;
     if (next === undefined) {
       await Promise.race(running);
@@ -120,10 +122,15 @@ export async function readCommitGraph(
     if (bytes instanceof Uint8Array) {
       visit(next, bytes);
     } else {
-      const visited = visitLater(next, bytes).finally(() => running.delete(visited));
+      const visited = visitLater(next, bytes)
+        .catch((error: unknown) => {
+          failure ??= { error };
+        })
+        .finally(() => running.delete(visited));
       running.add(visited);
     }
   }
+  throwFailure(failure);
   for (const name of files) {
     const other = queued.get(name);
     if (other !== undefined) throw new FormatError(`${other} ${name}`, 'checksum', 'also used as a file');
@@ -131,6 +138,10 @@ export async function readCommitGraph(
   const graph = { checksum, commit, dirtrees, dirmetas, objects, files };
   checkSize(graph);
   return graph;
+}
+
+function throwFailure(failure: { readonly error: unknown } | undefined): void {
+  if (failure !== undefined) throw failure.error;
 }
 
 interface Extent {

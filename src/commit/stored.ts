@@ -5,7 +5,7 @@ import { escapeRef, unescapeRef } from '../repository/layout.ts';
 import { readObject, type ObjectStore } from '../repository/objects.ts';
 import { listRefs, readRef, removeRef } from '../repository/refs.ts';
 import type { Repository } from '../repository/repository.ts';
-import { findStream, listStreams } from '../repository/streams.ts';
+import { findStream, linkTime, listStreams } from '../repository/streams.ts';
 import type { ObjectId } from '../verity/object-id.ts';
 import { commitOfStream, decodeCommitStream, streamName, type CommitStream } from './commit-stream.ts';
 import { readCommitGraph, type CommitGraph } from './graph.ts';
@@ -57,6 +57,18 @@ export function resolveCommit(store: ObjectStore, text: string): OstreeChecksum 
     `'${text}' is not a known ostree ref or valid commit ID in ${store.path}; 'cfs ostree images' lists the refs`,
     { name: text },
   );
+}
+
+/** The commits that were stored last, at most so many, the newest first. */
+export function newestCommits(store: ObjectStore, most: number): OstreeChecksum[] {
+  const commits = listStreams(store).flatMap(({ name }) => {
+    const commit = commitOfStream(name);
+    return commit === undefined ? [] : [{ commit, linked: linkTime(store, name) }];
+  });
+  return commits
+    .sort((a, b) => b.linked - a.linked)
+    .slice(0, most)
+    .map(({ commit }) => commit);
 }
 
 /** A commit stream and the object it is. */

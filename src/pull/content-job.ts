@@ -107,6 +107,13 @@ export interface ResultBatch {
   readonly hows: readonly IngestedFile['how'][];
 }
 
+/** What a worker is to do. */
+export interface WorkerTask {
+  readonly job: ContentJob;
+  /** Files that it opens at the same time. */
+  readonly lanes: number;
+}
+
 /** What a worker says. */
 export type WorkerMessage =
   | { readonly kind: 'results'; readonly batch: ResultBatch }

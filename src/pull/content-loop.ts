@@ -6,6 +6,7 @@ import type { FileContent, FileObject, Source } from '../../ostree/source.ts';
 import { reflink } from '../linux/ioctl.ts';
 import { ObjectWriter } from '../repository/object-writer.ts';
 import { JobCounters, ResultCollector, type ContentJob, type ResultBatch } from './content-job.ts';
+import { runLanes } from './lanes.ts';
 import { FileIngest, type IngestedFile } from './file-ingest.ts';
 
 type StoredContent = Extract<FileContent, { kind: 'file' }>;
@@ -18,27 +19,39 @@ const CANNOT_REFLINK = ['EXDEV', 'ENOTSUP', 'EOPNOTSUPP', 'EINVAL', 'ENOTTY', 'E
 /** Lets the event loop run, if it is time. */
 export type Breathe = () => Promise<void> | undefined;
 
+export interface LoopOptions {
+  /** Files that are opened at the same time. */
+  readonly lanes?: number;
+  /** Awaited between files and pieces of large ones, for a thread that has other things to do. */
+  readonly breathe?: Breathe;
+}
+
 /**
  * Works on the job until no file is left, or it is stopped.
- * @param breathe is awaited between files and pieces of large ones, for a thread that has other things to do.
  * @throws the first error of a file; the job is stopped then.
  */
 export async function runContentLoop(
   job: ContentJob,
   source: Source,
   emit: (batch: ResultBatch) => void,
-  breathe?: Breathe,
+  { lanes = 1, breathe }: LoopOptions = {},
 ): Promise<void> {
   const counters = new JobCounters(job);
   const results = new ResultCollector(emit);
   using writer = new ObjectWriter(job.writer);
   const local = new LocalIngest(job, writer, counters, breathe);
   try {
-    for (let next = counters.next(); next !== undefined; next = counters.next()) {
-      const opened = source.openFile(next.checksum);
-      const file = opened instanceof Promise ? await opened : opened;
-      results.add(next.index, await local.ingest(next.checksum, file));
-      await breathe?.();
+    if (lanes > 1) {
+      await runLanes(lanes, counters, source, async ({ index, checksum }, file) => {
+        results.add(index, await local.ingest(checksum, file));
+      });
+    } else {
+      for (let next = counters.next(); next !== undefined; next = counters.next()) {
+        const opened = source.openFile(next.checksum);
+        const file = opened instanceof Promise ? await opened : opened;
+        results.add(next.index, await local.ingest(next.checksum, file));
+        await breathe?.();
+      }
     }
   } catch (error) {
     counters.stop();

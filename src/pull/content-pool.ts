@@ -5,7 +5,14 @@ import { Worker } from 'node:worker_threads';
 import { CfsError, deserializeError } from '../../bytes/errors.ts';
 import type { Source } from '../../ostree/source.ts';
 import type { OnProgress } from '../progress.ts';
-import { batchResults, JobCounters, type ContentJob, type ResultBatch, type WorkerMessage } from './content-job.ts';
+import {
+  batchResults,
+  JobCounters,
+  type ContentJob,
+  type ResultBatch,
+  type WorkerMessage,
+  type WorkerTask,
+} from './content-job.ts';
 import { runContentLoop, type Breathe } from './content-loop.ts';
 import type { IngestedFile } from './file-ingest.ts';
 
@@ -58,9 +65,10 @@ export class ContentThreads {
     report();
     try {
       if (counters.total >= FILES_PER_WORKER) this.warmUp();
+      const lanes = Math.ceil(source.concurrency / (this.#workers.length + 1));
       await allEnded([
-        ...this.#workers.map((worker) => runInWorker(worker, job, collect)),
-        runContentLoop(job, source, collect, breather()),
+        ...this.#workers.map((worker) => runInWorker(worker, { job, lanes }, collect)),
+        runContentLoop(job, source, collect, { lanes, breathe: breather() }),
       ]);
     } catch (error) {
       // What was stopped in the middle of a file says so with an error of its own.
@@ -98,14 +106,14 @@ async function allEnded(threads: readonly Promise<void>[]): Promise<void> {
   throw errors.find((error) => !(error instanceof CfsError && error.code === 'CANCELLED')) ?? errors[0];
 }
 
-function runInWorker(worker: Worker, job: ContentJob, collect: (batch: ResultBatch) => void): Promise<void> {
+function runInWorker(worker: Worker, task: WorkerTask, collect: (batch: ResultBatch) => void): Promise<void> {
   return new Promise((resolve, reject) => {
     let ended = false;
     const failed = (error: Error): void => {
       // A worker that has done its part exits; the others go on.
       if (ended) return;
       ended = true;
-      new JobCounters(job).stop();
+      new JobCounters(task.job).stop();
       reject(error);
     };
     worker.on('message', (message: WorkerMessage) => {
@@ -120,6 +128,6 @@ function runInWorker(worker: Worker, job: ContentJob, collect: (batch: ResultBat
     });
     worker.on('error', failed);
     worker.on('exit', (code) => failed(new CfsError('SYSTEM', `A content worker ended with code ${code}`)));
-    worker.postMessage(job);
+    worker.postMessage(task);
   });
 }

@@ -1,16 +1,16 @@
 /** Entry of a content worker: waits for its one job, does it, and ends; see content-pool.ts. */
 import { parentPort } from 'node:worker_threads';
 import { serializeError } from '../../bytes/errors.ts';
-import type { ContentJob, WorkerMessage } from './content-job.ts';
+import type { WorkerMessage, WorkerTask } from './content-job.ts';
 import { runContentLoop } from './content-loop.ts';
 import { reopenSource } from './source.ts';
 
 const post = (message: WorkerMessage): void => parentPort!.postMessage(message);
 
-async function work(job: ContentJob): Promise<void> {
+async function work({ job, lanes }: WorkerTask): Promise<void> {
   try {
-    using source = reopenSource(job.source);
-    await runContentLoop(job, source, (batch) => post({ kind: 'results', batch }));
+    using source = await reopenSource(job.source);
+    await runContentLoop(job, source, (batch) => post({ kind: 'results', batch }), { lanes });
     post({ kind: 'end' });
   } catch (error) {
     post({ kind: 'error', error: serializeError(error) });
@@ -19,4 +19,4 @@ async function work(job: ContentJob): Promise<void> {
   }
 }
 
-parentPort!.once('message', (job: ContentJob) => void work(job));
+parentPort!.once('message', (task: WorkerTask) => void work(task));

@@ -6,7 +6,7 @@
  * 3. The image, the commit stream and the ref, which become visible last, and only once all they reach is durable.
  *
  * Stored commits are readers in front of the source: this commit itself if it was pulled before, the old commit of the same
- * ref, the parent, and a base that the caller names. What they hold is not fetched; a large file counts as held only if its
+ * ref, the parent, and a base that the caller names; for a source that waits for a network, all that were stored lately. What they hold is not fetched; a large file counts as held only if its
  * object is there. So a pull of a commit that is stored already fetches nothing, and mends what is missing.
  */
 import { setImmediate } from 'node:timers/promises';
@@ -20,7 +20,7 @@ import { encodeCommitStream, streamName } from '../commit/commit-stream.ts';
 import type { StoredObject } from '../commit/content.ts';
 import { readCommitGraph, type CommitGraph, type ReadMetadata } from '../commit/graph.ts';
 import { buildImages, sameImages, storeImages } from '../commit/image.ts';
-import { commitOfRef, commitRef, findBase, findCommit, type StoredCommit } from '../commit/stored.ts';
+import { commitOfRef, commitRef, findBase, findCommit, newestCommits, type StoredCommit } from '../commit/stored.ts';
 import { commitTree } from '../commit/tree.ts';
 import type { OnProgress } from '../progress.ts';
 import type { ErofsVersion } from '../repository/metadata.ts';
@@ -30,6 +30,11 @@ import type { ObjectId } from '../verity/object-id.ts';
 import { contentJob } from './content-job.ts';
 import { ContentThreads } from './content-pool.ts';
 import type { IngestedFile } from './file-ingest.ts';
+
+/** Stored commits that are searched for what would else be fetched over a network. */
+const MAX_BASES = 32;
+/** Metadata objects are small: so many are asked for in place of one file. */
+const REQUESTS_PER_LANE = 4;
 
 export interface PullOptions {
   /** A stored ref or commit whose objects need not be fetched. */
@@ -78,7 +83,7 @@ export async function pullCommit(
   options: PullOptions = {},
 ): Promise<PullResult> {
   const { signal, onProgress } = options;
-  const commit = await source.resolveRef(name);
+  const commit = await source.resolveRef(name, signal);
   const ref = isRefName(name, commit) ? name : undefined;
   using transaction = await repository.begin({ signal });
 
@@ -93,16 +98,18 @@ export async function pullCommit(
     // What other programs stored need not be what the checksum says.
     if (known !== undefined && checksumOf(known.data) === checksum) return known.data;
     metadataFetched++;
-    return source.readObject(type, checksum);
+    return source.readObject(type, checksum, signal);
   };
   const commitObject = await read('commit', commit);
   verifyMetadataObject('commit', commit, commitObject);
   bases.add(decodeCommit(commitObject, commit).parent);
+  const waits = source.concurrency > 1;
+  if (waits) for (const stored of newestCommits(repository, MAX_BASES)) bases.add(stored);
   if (bases.size === 0) threads.warmUp();
   const graph = await readCommitGraph(
     commit,
     (type, checksum) => (type === 'commit' ? commitObject : read(type, checksum)),
-    { signal, onProgress },
+    { signal, onProgress, concurrency: waits ? REQUESTS_PER_LANE * source.concurrency : 1 },
   );
 
   const { objects, missing } = reuse(graph, bases, transaction);

@@ -12,6 +12,6 @@ export function openLocalSource(path: string): Source {
 }
 
 /** The same source again, in another thread. */
-export function reopenSource(description: SourceDescription): Source {
+export function reopenSource(description: SourceDescription): Promise<Source> {
   return openSource(description, services);
 }

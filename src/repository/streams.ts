@@ -1,4 +1,5 @@
 /** The splitstreams of a repository: symlinks `streams/NAME`, which are the only sign that an object is one. */
+import { lstatSync } from 'node:fs';
 import { join } from 'node:path';
 import { CfsError, NotFoundError } from '../../bytes/errors.ts';
 import { decodeSplitstream, readChunks, type DecodeOptions, type Splitstream } from '../../splitstream/read.ts';
@@ -34,6 +35,11 @@ export function listStreams(store: ObjectStore): NamedObject[] {
       const id = linkedObject(readLink(join(store.path, 'streams', name)) ?? '', store.algorithm);
       return id === undefined ? [] : [{ name, id }];
     });
+}
+
+/** When the link of a stream was made, milliseconds since the epoch; 0 if it is gone. */
+export function linkTime(store: ObjectStore, name: string): number {
+  return lstatSync(join(store.path, 'streams', name), { throwIfNoEntry: false })?.mtimeMs ?? 0;
 }
 
 /** @throws NotFoundError, ChecksumError, FormatError */

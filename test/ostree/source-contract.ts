@@ -21,9 +21,9 @@ export interface SourceContract {
   readonly skip: string | false;
   /** Opens the source, which may mean making it first. Called once. */
   open(): Source | Promise<Source>;
-  reopen(description: SourceDescription): Source;
+  reopen(description: SourceDescription): Source | Promise<Source>;
   /** Frees what `open` made. */
-  cleanUp(): void;
+  cleanUp(): void | Promise<void>;
   /** Refs that the source must have, and all of whose objects it holds. */
   readonly refs: readonly string[];
   /** A commit that has a parent, by ref, and the parent, where the source has both. */
@@ -92,10 +92,10 @@ export function testSource(contract: SourceContract): void {
     before(async () => {
       source = await contract.open();
     });
-    after(() => {
+    after(async () => {
       // Not there if opening failed, and then that is the error to see.
       (source as Source | undefined)?.close();
-      contract.cleanUp();
+      await contract.cleanUp();
     });
 
     test('listRefs() names refs that resolveRef() takes', async () => {
@@ -167,7 +167,7 @@ export function testSource(contract: SourceContract): void {
 
     test('describe() is plain data from which the same source is opened', async () => {
       const [ref] = contract.refs;
-      using again = contract.reopen(structuredClone(source.describe()));
+      using again = await contract.reopen(structuredClone(source.describe()));
       assert.equal(again.location, source.location);
       assert.equal(await again.resolveRef(ref!), await source.resolveRef(ref!));
     });

@@ -71,6 +71,7 @@ export function objectNames(repositoryPath: string): string[] {
 /** Passes everything on to a source, and writes down what was asked for. */
 export class Recorder implements Source {
   readonly location: string;
+  readonly concurrency: number;
   readonly metadata: string[] = [];
   readonly files: OstreeChecksum[] = [];
   readonly #source: Source;
@@ -78,6 +79,7 @@ export class Recorder implements Source {
   constructor(source: Source) {
     this.#source = source;
     this.location = source.location;
+    this.concurrency = source.concurrency;
   }
 
   /** Objects that were read. */
@@ -85,8 +87,8 @@ export class Recorder implements Source {
     return this.metadata.length + this.files.length;
   }
 
-  resolveRef(rev: string): Promise<OstreeChecksum> {
-    return this.#source.resolveRef(rev);
+  resolveRef(...args: Parameters<Source['resolveRef']>): Promise<OstreeChecksum> {
+    return this.#source.resolveRef(...args);
   }
 
   listRefs(): Promise<ReadonlyMap<string, OstreeChecksum>> {
@@ -98,9 +100,9 @@ export class Recorder implements Source {
     return this.#source.readObject(...args);
   }
 
-  openFile(checksum: OstreeChecksum): FileObject | Promise<FileObject> {
-    this.files.push(checksum);
-    return this.#source.openFile(checksum);
+  openFile(...args: Parameters<Source['openFile']>): FileObject | Promise<FileObject> {
+    this.files.push(args[0]);
+    return this.#source.openFile(...args);
   }
 
   describe(): ReturnType<Source['describe']> {

@@ -4,7 +4,7 @@ import type { TransportOptions } from '../../../ostree/http/options.ts';
 import { Transport } from '../../../ostree/http/transport.ts';
 import { FaultyServer, type ServerOptions } from './faulty-server.ts';
 
-const quick: TransportOptions = {
+export const quick: TransportOptions = {
   backoff: 5,
   backoffMax: 20,
   connectTimeout: 2000,

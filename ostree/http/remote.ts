@@ -1,0 +1,74 @@
+/** A repository that a web server gives out, as files below its base URLs. */
+import { NotFoundError, UnsupportedError } from '../../bytes/errors.ts';
+import { parseRepositoryConfig } from '../local/config.ts';
+import type { HttpSourceDescription } from '../source.ts';
+import type { Sink } from './fetch.ts';
+import { MAX_METADATA_SIZE, Transport } from './transport.ts';
+import { parseHttpUrl, withoutCredentials } from './url.ts';
+
+/** The largest `config` that is read. */
+const MAX_CONFIG_SIZE = 1024 * 1024;
+
+export interface FileOptions {
+  readonly limit?: number;
+  /** The file is named by its content. */
+  readonly immutable?: boolean;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export class Remote {
+  /** The preferred base, without credentials. */
+  readonly location: string;
+  readonly transport: Transport;
+  readonly #bases: readonly string[];
+  #checked: Promise<void> | undefined;
+
+  /** @throws CfsError USAGE for a base that is neither http nor https. */
+  constructor({ bases, transport }: HttpSourceDescription) {
+    for (const base of bases) parseHttpUrl(base);
+    this.#bases = bases;
+    this.location = withoutCredentials(bases[0] ?? '');
+    this.transport = new Transport(transport);
+  }
+
+  /** What messages call the file at `path`. */
+  urlOf(path: string): string {
+    return `${this.location.replace(/\/+$/, '')}/${path}`;
+  }
+
+  /** A whole file, or the error that says that no mirror has it. @throws what `Transport.fetchBytes` throws but that. */
+  async fetch(path: string, options: FileOptions = {}): Promise<Uint8Array | NotFoundError> {
+    const { limit = MAX_METADATA_SIZE, ...request } = options;
+    try {
+      return (await this.transport.fetchBytes({ path, bases: this.#bases, ...request }, { limit })).bytes;
+    } catch (error) {
+      if (error instanceof NotFoundError) return error;
+      throw error;
+    }
+  }
+
+  /** Gives a file that is named by its content to `sink`. @throws as `Transport.fetchStream` */
+  async stream(path: string, sink: Sink, signal: AbortSignal | undefined): Promise<void> {
+    await this.transport.fetchStream({ path, bases: this.#bases, immutable: true, signal }, sink);
+  }
+
+  /**
+   * Reads the repository's configuration, once.
+   * @throws NotFoundError if there is none, FormatError for a bad one, UnsupportedError unless it is an archive repository.
+   */
+  check(signal?: AbortSignal): Promise<void> {
+    return (this.#checked ??= this.#checkConfig(signal));
+  }
+
+  async #checkConfig(signal: AbortSignal | undefined): Promise<void> {
+    const bytes = await this.fetch('config', { limit: MAX_CONFIG_SIZE, signal });
+    const url = this.location;
+    if (bytes instanceof NotFoundError) {
+      throw new NotFoundError(`There is no OSTree repository at ${url}: it has no file config`, { url }, bytes);
+    }
+    const { mode } = parseRepositoryConfig(Buffer.from(bytes).toString(), this.urlOf('config'));
+    if (mode !== 'archive') {
+      throw new UnsupportedError(`Can't pull from archives with mode "${mode}": ${url}`, { url, mode });
+    }
+  }
+}

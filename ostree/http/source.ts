@@ -1,0 +1,111 @@
+/** An OSTree repository over HTTP. What it gives is unverified, and bounded: nothing that a server sends can fill memory or disk. */
+import { NotFoundError } from '../../bytes/errors.ts';
+import { isChecksum, type OstreeChecksum } from '../checksum.ts';
+import { decodeCommit } from '../commit.ts';
+import { loosePath, objectName, type MetadataType } from '../object-type.ts';
+import { verifyMetadataObject } from '../object-verify.ts';
+import { parseRefspec } from '../ref.ts';
+import type { FileObject, HttpSourceDescription, Source } from '../source.ts';
+import { defaults, type TransportOptions } from './options.ts';
+import { Remote } from './remote.ts';
+import { RemoteRefs } from './remote-refs.ts';
+import { FileSpool } from './spool.ts';
+
+/** The repository at a URL. Nothing is fetched yet. @throws CfsError USAGE for a URL that is neither http nor https. */
+export function openHttpSource(url: string, transport: TransportOptions = {}): HttpSource {
+  return new HttpSource({ kind: 'http', bases: [url], transport });
+}
+
+export class HttpSource implements Source {
+  readonly location: string;
+  readonly concurrency: number;
+  readonly #description: HttpSourceDescription;
+  readonly #remote: Remote;
+  readonly #refs: RemoteRefs;
+
+  constructor(description: HttpSourceDescription) {
+    this.#description = description;
+    this.#remote = new Remote(description);
+    this.#refs = new RemoteRefs(this.#remote);
+    this.location = this.#remote.location;
+    this.concurrency = description.transport.connections ?? defaults.connections;
+  }
+
+  /** @throws also FormatError, UnsupportedError or NotFoundError if there is no archive repository at the URL. */
+  async resolveRef(rev: string, signal?: AbortSignal): Promise<OstreeChecksum> {
+    const name = rev.replace(/\^+$/, '');
+    let commit = await this.#resolveName(name, signal);
+    for (let generations = rev.length - name.length; generations > 0; generations--) {
+      commit = await this.#parentOf(commit, signal);
+    }
+    return commit;
+  }
+
+  async #resolveName(name: string, signal: AbortSignal | undefined): Promise<OstreeChecksum> {
+    const refspec = isChecksum(name) ? undefined : parseRefspec(name);
+    await this.#remote.check(signal);
+    if (refspec === undefined) return name as OstreeChecksum;
+    const commit = refspec.remote === undefined ? await this.#refs.find(refspec.ref, signal) : undefined;
+    if (commit !== undefined) return commit;
+    const url = this.location;
+    throw new NotFoundError(`Ref '${name}' not found in ${url}; 'cfs ostree list-refs ${url}' lists its refs`, {
+      ref: name,
+      url,
+    });
+  }
+
+  async #parentOf(commit: OstreeChecksum, signal: AbortSignal | undefined): Promise<OstreeChecksum> {
+    const bytes = await this.readObject('commit', commit, signal);
+    verifyMetadataObject('commit', commit, bytes);
+    const { parent } = decodeCommit(bytes, commit);
+    if (parent === undefined) throw new NotFoundError(`Commit ${commit} has no parent`, { checksum: commit });
+    return parent;
+  }
+
+  /** @param subset is one that flatpak's `summary.idx` names; all refs without it. */
+  async listRefs(signal?: AbortSignal, subset?: string): Promise<ReadonlyMap<string, OstreeChecksum>> {
+    await this.#remote.check(signal);
+    return this.#refs.list(signal, subset);
+  }
+
+  async readObject(type: MetadataType, checksum: OstreeChecksum, signal?: AbortSignal): Promise<Uint8Array> {
+    const bytes = await this.#remote.fetch(pathOf(type, checksum), { immutable: true, signal });
+    if (bytes instanceof NotFoundError) throw this.#missing(type, checksum, bytes);
+    return bytes;
+  }
+
+  /** The whole stored object is fetched, into memory or a temporary file. */
+  async openFile(checksum: OstreeChecksum, signal?: AbortSignal): Promise<FileObject> {
+    const spool = new FileSpool(checksum);
+    try {
+      await this.#remote.stream(pathOf('file', checksum), spool, signal);
+      return spool.finish();
+    } catch (error) {
+      throw error instanceof NotFoundError ? this.#missing('file', checksum, error) : error;
+    } finally {
+      spool.close();
+    }
+  }
+
+  #missing(type: MetadataType | 'file', checksum: OstreeChecksum, cause: NotFoundError): NotFoundError {
+    const facts = { checksum, type, url: this.#remote.urlOf(pathOf(type, checksum)) };
+    return new NotFoundError(`No object ${objectName(type, checksum)} in ${this.location}`, facts, cause);
+  }
+
+  describe(): HttpSourceDescription {
+    return this.#description;
+  }
+
+  /** Cancels what is being fetched. */
+  close(): void {
+    void this.#remote.transport.close();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}
+
+function pathOf(type: MetadataType | 'file', checksum: OstreeChecksum): string {
+  return `objects/${loosePath(type, checksum, true)}`;
+}

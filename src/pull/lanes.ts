@@ -1,0 +1,52 @@
+/**
+ * Files of a source that waits: several are on their way at the same time, each in a lane of its own, and one at a time is
+ * ingested.
+ */
+import { CfsError } from '../../bytes/errors.ts';
+import type { FileObject, Source } from '../../ostree/source.ts';
+import type { JobCounters } from './content-job.ts';
+
+type NextFile = NonNullable<ReturnType<JobCounters['next']>>;
+
+/** Milliseconds between looks at whether another thread stopped the job. */
+const LOOK = 100;
+
+/**
+ * Opens files of the job and gives them to `ingest` until none is left, or the job is stopped.
+ * @param ingest closes the file, also if it fails.
+ * @throws the first error of a file, or CfsError CANCELLED for what was on its way when the job was stopped.
+ */
+export async function runLanes(
+  lanes: number,
+  counters: JobCounters,
+  source: Source,
+  ingest: (next: NextFile, file: FileObject) => Promise<void>,
+): Promise<void> {
+  const controller = new AbortController();
+  const stop = (): void => {
+    if (counters.stopped) controller.abort(new CfsError('CANCELLED', 'The pull was stopped'));
+  };
+  const errors: unknown[] = [];
+  let last: Promise<void> = Promise.resolve();
+  const run = async (): Promise<void> => {
+    try {
+      for (let next = counters.next(); next !== undefined; next = counters.next()) {
+        const [taken, file] = [next, await source.openFile(next.checksum, controller.signal)];
+        const mine = last.then(() => ingest(taken, file));
+        last = mine.catch(() => undefined);
+        await mine;
+      }
+    } catch (error) {
+      errors.push(error);
+      counters.stop();
+      stop();
+    }
+  };
+  const timer = setInterval(stop, LOOK);
+  try {
+    await Promise.all(Array.from({ length: lanes }, run));
+  } finally {
+    clearInterval(timer);
+  }
+  if (errors.length > 0) throw errors[0];
+}

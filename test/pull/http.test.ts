@@ -1,0 +1,200 @@
+/** Pulls over HTTP: the same as from disk, through faults, interrupted, and of no more than is new. */
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { createServer, type AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { describe, test, type TestContext } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { openHttpSource } from '../../ostree/http/source.ts';
+import type { TransportOptions } from '../../ostree/http/options.ts';
+import type { PullOptions, PullResult } from '../../src/pull/pull.ts';
+import { Repository } from '../../src/repository/repository.ts';
+import { needs, toolPath } from '../needs.ts';
+import { FaultyServer, randomFaults, type Fault, type SeenRequest } from '../ostree/http/faulty-server.ts';
+import { quick } from '../ostree/http/open-transport.ts';
+import { goldenPath } from '../ostree/golden.ts';
+import { freshPath, freshRepository } from '../repository/support.ts';
+import { HandmadeCommits } from './handmade-commit.ts';
+import { assertClean, expected, goldenNames, pull, visible } from './support.ts';
+
+const os = 'golden/x86_64/os';
+
+type ChooseFault = (request: SeenRequest) => Fault | undefined;
+
+async function serve(t: TestContext, path: string, fault?: ChooseFault): Promise<FaultyServer> {
+  const server = await FaultyServer.start({ files: path, ...(fault === undefined ? {} : { fault }) });
+  t.after(() => server[Symbol.asyncDispose]());
+  return server;
+}
+
+function pullFrom(
+  path: string,
+  url: string,
+  name: string,
+  options: PullOptions = {},
+  transport: TransportOptions = {},
+): Promise<PullResult> {
+  return pull(path, openHttpSource(url, { ...quick, ...transport }), name, options);
+}
+
+const objectRequests = ({ requests }: FaultyServer): string[] =>
+  requests.flatMap(({ path }) => (path.startsWith('objects/') ? [path] : []));
+
+describe('pullCommit() over HTTP', () => {
+  for (const name of goldenNames) {
+    test(`gives the golden commit ${name} the same ids as from disk`, async (t) => {
+      const commit = expected.commits[name]!;
+      const server = await serve(t, goldenPath);
+      const path = freshRepository();
+      const result = await pullFrom(path, server.url, commit);
+      assert.deepEqual(result, await pull(freshRepository(), goldenPath, commit));
+      const asked = objectRequests(server);
+      assert.equal(new Set(asked).size, asked.length, 'an object was asked for twice');
+      assert.equal(asked.length, result.metadataFetched + result.filesFetched);
+      assert(server.mostConnections <= 8);
+      using repository = await Repository.open(path);
+      await assertClean(repository);
+    });
+  }
+
+  test('fetches only what is new, without a ref in common', async (t) => {
+    const server = await serve(t, goldenPath);
+    const path = freshRepository();
+    // The newest first: the older commit is neither its parent nor of its ref.
+    await pullFrom(path, server.url, expected.commits['3']!);
+    const before = new Set(objectRequests(server));
+    server.requests.length = 0;
+    const again = await pullFrom(path, server.url, expected.commits['1']!);
+    const asked = objectRequests(server);
+    assert(asked.every((each) => !before.has(each)));
+    assert(again.filesReused > 0 && again.filesFetched < again.filesReused, JSON.stringify(again));
+    assert.equal(again.image, (await pull(freshRepository(), goldenPath, expected.commits['1']!)).image);
+  });
+
+  test('shares the files among several threads', async (t) => {
+    using source = new HandmadeCommits();
+    const files = Array.from(
+      { length: 600 },
+      (_, i) => [`f${i + 1000}`, source.file(Buffer.alloc(20 + 37 * i, `${i} `))] as const,
+    );
+    const commit = source.commitFiles(...files);
+    const server = await serve(t, source.path);
+    const result = await pullFrom(freshRepository(), server.url, commit, { threads: 2 });
+    assert.deepEqual(result, await pull(freshRepository(), source.path, commit));
+    assert(server.mostConnections <= 16, `${server.mostConnections} connections`);
+  });
+
+  test('finishes where every second request fails', async (t) => {
+    const faults: Fault[] = [
+      { kind: 'reset' },
+      { kind: 'cut', after: 10 },
+      { kind: 'status', status: 503 },
+      { kind: 'status', status: 500 },
+    ];
+    const server = await serve(t, goldenPath, randomFaults(7, 0.5, faults));
+    const path = freshRepository();
+    const result = await pullFrom(path, server.url, os, {}, { retries: 15, backoff: 1, backoffMax: 5 });
+    assert.deepEqual(result, await pull(freshRepository(), goldenPath, os));
+    assert(server.requests.length > 1.5 * (result.metadataFetched + result.filesFetched));
+    using repository = await Repository.open(path);
+    await assertClean(repository);
+  });
+
+  const damages: readonly (readonly [name: string, suffix: string, fault: Fault, code: RegExp])[] = [
+    ['a missing file', '.filez', { kind: 'status', status: 404 }, /^NOT_FOUND$/],
+    ['a missing dirtree', '.dirtree', { kind: 'status', status: 404 }, /^NOT_FOUND$/],
+    ['a missing commit', '.commit', { kind: 'status', status: 410 }, /^NOT_FOUND$/],
+    ['a page in place of a dirmeta', '.dirmeta', { kind: 'html' }, /^(CHECKSUM|FORMAT)$/],
+    ['a page in place of a file', '.filez', { kind: 'html' }, /^FORMAT$/],
+    ['wrong bytes of a dirtree', '.dirtree', { kind: 'wrong-bytes' }, /^CHECKSUM$/],
+    ['wrong bytes of a file', '.filez', { kind: 'wrong-bytes' }, /^FORMAT$/],
+    ['a file without end', '.filez', { kind: 'endless' }, /^FORMAT$/],
+    ['a server that is down', '', { kind: 'reset' }, /^FETCH$/],
+  ];
+  for (const [name, suffix, fault, code] of damages) {
+    test(`refuses ${name}, and nothing is visible then`, async (t) => {
+      const server = await serve(t, goldenPath, ({ path }) => (path.endsWith(suffix) ? fault : undefined));
+      const path = freshRepository();
+      using repository = await Repository.open(path);
+      const seen = visible(repository);
+      await assert.rejects(pullFrom(path, server.url, os, {}, { retries: 1 }), { code });
+      assert.deepEqual(visible(repository), seen);
+      server.fault = undefined;
+      await pullFrom(path, server.url, os);
+      await assertClean(repository);
+    });
+  }
+
+  test('refuses a file that is cut on the server, naming it', async (t) => {
+    using source = new HandmadeCommits();
+    const file = source.file(Buffer.from('some content that is cut'));
+    const commit = source.commitFiles(['file', file]);
+    const stored = source.pathOf('file', file);
+    const bytes = readFileSync(stored);
+    const server = await serve(t, source.path);
+    for (const length of [bytes.length - 1, bytes.length - 10, 20, 7, 0]) {
+      writeFileSync(stored, bytes.subarray(0, length));
+      await assert.rejects(pullFrom(freshRepository(), server.url, commit), (error: Error & { code?: string }) => {
+        assert.equal(error.code, 'FORMAT', error.message);
+        assert(error.message.includes(file), error.message);
+        return true;
+      });
+    }
+  });
+
+  for (const suffix of ['/config', '.dirtree', '.filez']) {
+    test(`ends soon when it is cancelled while it waits for *${suffix}`, async (t) => {
+      const stalled = ({ path }: SeenRequest): boolean => `/${path}`.endsWith(suffix);
+      const server = await serve(t, goldenPath, (request) => (stalled(request) ? { kind: 'stall' } : undefined));
+      const path = freshRepository();
+      const controller = new AbortController();
+      const reason = new Error('enough');
+      const pulling = pullFrom(path, server.url, os, { signal: controller.signal }, { watchdog: 60_000 });
+      const rejected = assert.rejects(pulling, (error: Error) => error === reason || error.cause === reason);
+      while (!server.requests.some(stalled)) await sleep(5);
+      const start = performance.now();
+      controller.abort(reason);
+      await rejected;
+      assert(performance.now() - start < 1000);
+      using repository = await Repository.open(path);
+      await assertClean(repository);
+    });
+  }
+});
+
+describe('pullCommit() from nginx', { skip: needs('nginx') }, () => {
+  test('gives the same as from disk', async (t) => {
+    const folder = freshPath();
+    mkdirSync(folder);
+    const port = await freePort();
+    const paths = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(
+      (name) => `${name}_temp_path ${folder}/${name};`,
+    );
+    writeFileSync(
+      join(folder, 'nginx.conf'),
+      `user root; worker_processes 1; pid ${folder}/pid; error_log ${folder}/error.log;
+       events {} http { access_log off; ${paths.join(' ')}
+       server { listen 127.0.0.1:${port}; root ${goldenPath}; } }`,
+    );
+    const nginx = (...args: string[]): void => {
+      const { status, stderr } = spawnSync(toolPath('nginx')!, ['-c', join(folder, 'nginx.conf'), ...args], {
+        encoding: 'utf8',
+      });
+      assert.equal(status, 0, stderr);
+    };
+    nginx();
+    t.after(() => nginx('-s', 'stop'));
+    const path = freshRepository();
+    const result = await pullFrom(path, `http://127.0.0.1:${port}/`, os);
+    assert.deepEqual(result, await pull(freshRepository(), goldenPath, os));
+  });
+});
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
