@@ -9,6 +9,7 @@
 export {
   CfsError,
   ChecksumError,
+  FetchError,
   FormatError,
   NotFoundError,
   UnsupportedError,
@@ -16,6 +17,8 @@ export {
   type ErrorFacts,
 } from '../bytes/errors.ts';
 export type { OstreeChecksum } from '../ostree/checksum.ts';
+export type { TransportOptions } from '../ostree/http/options.ts';
+export { HttpSource, openHttpSource } from '../ostree/http/source.ts';
 export type { Source } from '../ostree/source.ts';
 export { checkCommitStream } from './commit/check.ts';
 export { createCommitImage, storedTree, type CreatedImage } from './commit/image.ts';

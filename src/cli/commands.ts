@@ -42,6 +42,16 @@ export const commands: readonly CommandEntry[] = [
     summary: 'Pull a commit from an OSTree repository on disk',
     load: () => import('./ostree-pull-local.ts'),
   },
+  {
+    words: 'ostree pull',
+    summary: 'Pull a commit from an OSTree repository on a web server',
+    load: () => import('./ostree-pull.ts'),
+  },
+  {
+    words: 'ostree list-refs',
+    summary: 'List the refs of an OSTree repository on a web server',
+    load: () => import('./ostree-list-refs.ts'),
+  },
   { words: 'ostree images', summary: 'List the named commits', load: () => import('./ostree-images.ts') },
   { words: 'ostree inspect', summary: 'Show a commit and its metadata', load: () => import('./ostree-inspect.ts') },
   { words: 'ostree dump', summary: "Write a commit's tree as dump text", load: () => import('./ostree-dump.ts') },

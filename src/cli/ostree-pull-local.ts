@@ -1,9 +1,8 @@
 /** `cfs ostree pull-local REPO REF` */
 import type { Command } from 'commander';
-import { pullCommit } from '../pull/pull.ts';
 import { openLocalSource } from '../pull/source.ts';
 import { action, examples, type Context } from './context.ts';
-import { writePullResult } from './pull-result.ts';
+import { pullInto } from './pull-result.ts';
 
 export function define(command: Command): void {
   command
@@ -24,17 +23,6 @@ async function run(
   ref: string,
   options: { readonly baseName?: string },
 ): Promise<void> {
-  const begun = performance.now();
   using source = openLocalSource(path);
-  // An unknown ref is told before a repository is made.
-  await source.resolveRef(ref);
-  using repository = await context.openOrMakeRepository();
-  const result = await pullCommit(repository, source, ref, {
-    base: options.baseName,
-    erofsVersion: context.erofsVersion,
-    signal: context.signal,
-    onProgress: context.output.onProgress,
-    onNote: context.output.note,
-  });
-  writePullResult(context, result, (performance.now() - begun) / 1000);
+  await pullInto(context, source, ref, options.baseName);
 }

@@ -1,10 +1,26 @@
-/** What a pull says when it is done: the ids on stdout, a summary of the work on stderr. */
-import type { PullResult } from '../pull/pull.ts';
+/** A pull into the repository that the options name, and what it says when it is done: the ids on stdout, a summary on stderr. */
+import type { Source } from '../../ostree/source.ts';
+import { pullCommit, type PullResult } from '../pull/pull.ts';
 import type { Context } from './context.ts';
 import { writeJson, writeLine } from './output.ts';
 import { formatBytes } from './progress.ts';
 
-export function writePullResult(context: Context, result: PullResult, seconds: number): void {
+export async function pullInto(context: Context, source: Source, ref: string, base: string | undefined): Promise<void> {
+  const begun = performance.now();
+  // An unknown ref is told before a repository is made.
+  await source.resolveRef(ref, context.signal);
+  using repository = await context.openOrMakeRepository();
+  const result = await pullCommit(repository, source, ref, {
+    base,
+    erofsVersion: context.erofsVersion,
+    signal: context.signal,
+    onProgress: context.output.onProgress,
+    onNote: context.output.note,
+  });
+  writePullResult(context, result, (performance.now() - begun) / 1000);
+}
+
+function writePullResult(context: Context, result: PullResult, seconds: number): void {
   context.output.end();
   if (context.json) {
     writeJson({
