@@ -97,7 +97,8 @@ export class SplitstreamWriter {
 
   #endRun(): void {
     if (this.#runSize === 0) return;
-    this.#chunks.push(instruction(-this.#runSize), ...this.#run);
+    this.#chunks.push(instruction(-this.#runSize));
+    for (const piece of this.#run) this.#chunks.push(piece);
     this.#run = [];
     this.#runSize = 0;
   }

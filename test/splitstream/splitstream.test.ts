@@ -379,3 +379,10 @@ test('decodeSplitstream() gives back what SplitstreamWriter was given', () => {
     { numRuns: fuzzRuns },
   );
 });
+
+test('SplitstreamWriter takes any number of pieces between two objects', () => {
+  const writer = new SplitstreamWriter({ algorithm: 'sha256', contentType: 7n });
+  const piece = Uint8Array.of(1);
+  for (let i = 0; i < 300_000; i++) writer.writeInline(piece);
+  assert.equal(decodeSplitstream(writer.finish()).streamSize, 300_000);
+});
