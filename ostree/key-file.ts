@@ -126,6 +126,7 @@ export class KeyFile {
 
   /** Sets a value that is already escaped. */
   setRaw(group: string, key: string, value: string): void {
+    if (/[\n\r]/.test(group + key + value)) throw new FormatError(this.format, `${group}.${key}`, 'line break');
     const known = this.#groups.get(group)?.get(key);
     if (known !== undefined) {
       known.value = value;
@@ -136,7 +137,6 @@ export class KeyFile {
     if (/^[#[]/.test(key) || parsePair(`${key}=`, this.format, 'key').key !== key) {
       throw new FormatError(this.format, 'key', `invalid key name ${quote(key)}`);
     }
-    if (/[\n\r]/.test(group + key + value)) throw new FormatError(this.format, `${group}.${key}`, 'line break');
     const line = { kind: 'key' as const, text: `${key}=${value}`, group, key, value };
     const last = this.#lines.findLastIndex((other) => other.kind !== 'other' && other.group === group);
     if (last === -1) {

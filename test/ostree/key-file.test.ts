@@ -115,6 +115,12 @@ test('KeyFile.set() refuses names that would break the file', () => {
   assert.equal(file.toString(), '');
 });
 
+test('KeyFile.setRaw() refuses line breaks, also in place of a value that is there', () => {
+  const file = KeyFile.parse('[a]\nb=c\n');
+  for (const key of ['b', 'new']) assert.throws(() => file.setRaw('a', key, 'd\n[e]'), { code: 'FORMAT' });
+  assert.equal(file.toString(), '[a]\nb=c\n');
+});
+
 test('KeyFile.parse() gives only a CfsError, or a file with the same text', () => {
   const piece = fc.constantFrom('[', ']', '=', '\n', '#', ' ', '\\', ';', 'a', 'key', '[a]\n', 'k=v\n', '\r', '"', 'é');
   fc.assert(
