@@ -1,15 +1,16 @@
 /**
- * Garbage collection: removes objects that nothing in use needs, then nothing is left of streams and images that no ref keeps.
+ * Garbage collection: removes streams and images that no ref keeps, and objects that nothing in use needs.
  *
  * What is in use is found under the exclusive lock, so that no transaction of anyone is under way. Links go first, then
  * objects: one that is killed leaves no stream that lacks its objects. Temporary entries of killed writers go too.
  */
 import { lstatSync, readdirSync, unlinkSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { setImmediate as pause } from 'node:timers/promises';
 import { CfsError, hasCode } from '../../bytes/errors.ts';
 import { isObjectId, type ObjectId } from '../verity/object-id.ts';
 import { TEMPORARY_FILE, TEMPORARY_LINK, TEMPORARY_OBJECT, type LinkKind } from './layout.ts';
+import { syncDirectories } from './links.ts';
 import type { LockOptions } from './lock.ts';
 import { exists, findReachable, type Reachable } from './reachable.ts';
 import { listRefs } from './refs.ts';
@@ -48,7 +49,7 @@ export async function collectGarbage(repository: Repository, options: GcOptions 
     const streams = deadLinks(repository, reachable, 'streams');
     const images = deadLinks(repository, reachable, 'images');
     const warnings = [...reachable.warnings];
-    if (!dryRun) for (const link of [...streams, ...images]) unlinkSync(join(path, link));
+    if (!dryRun) removeLinks([...streams, ...images].map((link) => join(path, link)));
     let objectsRemoved = 0;
     let bytesRemoved = 0;
     for (const { file, size } of deadObjects(path, reachable.live, repository.algorithm, warnings)) {
@@ -92,6 +93,12 @@ function deadLinks(repository: Repository, reachable: Reachable, kind: LinkKind)
     ({ ref, target }) => gone.has(target) || !exists(join(repository.path, kind, 'refs', ref)),
   );
   return [...refs.map(({ ref }) => `${kind}/refs/${ref}`), ...dead.map(({ name }) => `${kind}/${name}`)];
+}
+
+/** Durably, so that no power failure brings back a stream whose objects are gone. */
+function removeLinks(links: readonly string[]): void {
+  for (const link of links) unlinkSync(link);
+  syncDirectories(new Set(links.map((link) => dirname(link))));
 }
 
 function* deadObjects(
