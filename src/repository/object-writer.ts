@@ -14,10 +14,10 @@ import {
   constants,
   fchmodSync,
   fsyncSync,
+  lstatSync,
   mkdirSync,
   openSync,
   renameSync,
-  statSync,
   unlinkSync,
   writeSync,
 } from 'node:fs';
@@ -157,7 +157,7 @@ export class ObjectWriter {
 
   #isTrusted(id: ObjectId, size: number, measure = this.#options.suspect): boolean {
     const path = `${this.#objects}/${objectPath(id)}`;
-    const stat = statSync(path, { throwIfNoEntry: false });
+    const stat = lstatSync(path, { throwIfNoEntry: false });
     if (stat === undefined || stat.size !== size || !stat.isFile()) return false;
     const { secure, algorithm } = this.#options;
     if (!secure && !measure) return true;
