@@ -22,7 +22,7 @@ export type TouchedDirectories = Set<string>;
  * Makes the symlink `link` point to `target`, both relative to `root`. An existing symlink is replaced in one step, by renaming
  * a temporary one from the root over it, so that no reader finds it missing.
  *
- * @throws CfsError CONFLICT where something else than a symlink is in the way.
+ * @throws CfsError CONFLICT where something else than a symlink, or above it than a directory, is in the way.
  */
 export function placeLink(root: string, link: string, target: string, touched: TouchedDirectories): void {
   const path = join(root, link);
@@ -42,18 +42,13 @@ export function placeLink(root: string, link: string, target: string, touched: T
     renameSync(temporary, path);
   } catch (error) {
     unlinkSync(temporary);
-    if (hasCode(error, 'EISDIR', 'ENOTEMPTY', 'EEXIST')) throw inTheWay(path, error);
+    if (hasCode(error, 'EISDIR', 'ENOTEMPTY', 'EEXIST')) throw inTheWay(path, 'symlink', error);
     throw error;
   }
 }
 
-function inTheWay(path: string, cause?: unknown): CfsError {
-  return new CfsError(
-    'CONFLICT',
-    `Cannot create the link ${path}: something that is no symlink is there`,
-    { path },
-    cause,
-  );
+function inTheWay(path: string, wanted: 'symlink' | 'directory', cause: unknown): CfsError {
+  return new CfsError('CONFLICT', `Cannot use ${path}: something that is no ${wanted} is there`, { path }, cause);
 }
 
 function makeDirectories(root: string, directory: string, touched: TouchedDirectories): void {
@@ -66,7 +61,7 @@ function makeDirectories(root: string, directory: string, touched: TouchedDirect
       touched.add(parent);
     } catch (error) {
       if (!hasCode(error, 'EEXIST')) throw error;
-      if (!statSync(path, { throwIfNoEntry: false })?.isDirectory()) throw inTheWay(path, error);
+      if (!statSync(path, { throwIfNoEntry: false })?.isDirectory()) throw inTheWay(path, 'directory', error);
     }
   }
 }
@@ -90,7 +85,7 @@ export function readLink(path: string): string | undefined {
     return readlinkSync(path);
   } catch (error) {
     if (hasCode(error, 'ENOENT')) return undefined;
-    if (hasCode(error, 'EINVAL')) throw inTheWay(path, error);
+    if (hasCode(error, 'EINVAL')) throw inTheWay(path, 'symlink', error);
     throw error;
   }
 }
