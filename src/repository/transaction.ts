@@ -56,12 +56,17 @@ export class Transaction {
     this.#fsync = fsync;
     this.#release = release;
     const suspect = listMarks(store.path).some(({ state }) => state === 'foreign');
-    this.#mark = addMark(store.path, fsync !== 'none');
     const { algorithm, secure } = store;
     const objects = join(store.path, 'objects');
     const prefixes = new Set(listDirectory(objects).map(({ name }) => name));
     this.writerOptions = { objects, algorithm, secure, suspect, fsync: fsync === 'full', prefixes };
     this.writer = new ObjectWriter(this.writerOptions);
+    try {
+      this.#mark = addMark(store.path, fsync !== 'none');
+    } catch (error) {
+      this.writer.close();
+      throw error;
+    }
   }
 
   /**
