@@ -117,6 +117,11 @@ export class CommitContent {
     this.commit = this.#id(commitIndex);
   }
 
+  /** All bytes that are held in memory. */
+  get byteLength(): number {
+    return this.#content.length;
+  }
+
   #checkIds(): void {
     for (let i = 0; i < this.size; i++) {
       const at = IDS_AT + i * ID_SIZE;

@@ -31,8 +31,9 @@ import { contentJob } from './content-job.ts';
 import { ContentThreads } from './content-pool.ts';
 import type { IngestedFile } from './file-ingest.ts';
 
-/** Stored commits that are searched for what would else be fetched over a network. */
+/** Stored commits that are searched for what would else be fetched over a network: so many, until they hold so many bytes. */
 const MAX_BASES = 32;
+const MAX_BASES_SIZE = 256 * 1024 * 1024;
 /** Metadata objects are small: so many are asked for in place of one file. */
 const REQUESTS_PER_LANE = 4;
 
@@ -104,7 +105,7 @@ export async function pullCommit(
   verifyMetadataObject('commit', commit, commitObject);
   bases.add(decodeCommit(commitObject, commit).parent);
   const waits = source.concurrency > 1;
-  if (waits) for (const stored of newestCommits(repository, MAX_BASES)) bases.add(stored);
+  if (waits) bases.addLater(newestCommits(repository, MAX_BASES));
   if (bases.size === 0) threads.warmUp();
   const graph = await readCommitGraph(
     commit,
@@ -165,6 +166,8 @@ class Bases {
   readonly #repository: Repository;
   readonly #onNote: ((text: string) => void) | undefined;
   readonly #commits = new Map<OstreeChecksum, StoredCommit>();
+  /** To be added when the others lack something. */
+  #later: readonly OstreeChecksum[] = [];
 
   constructor(repository: Repository, onNote: ((text: string) => void) | undefined) {
     this.#repository = repository;
@@ -185,8 +188,14 @@ class Bases {
     }
   }
 
+  /** Adds commits once they are needed, and while there is room for them. */
+  addLater(commits: readonly OstreeChecksum[]): void {
+    this.#later = commits.filter((commit) => !this.#commits.has(commit));
+  }
+
+  /** How many there are, those of later included. */
   get size(): number {
-    return this.#commits.size;
+    return this.#commits.size + this.#later.length;
   }
 
   get(checksum: OstreeChecksum): StoredObject | undefined {
@@ -194,7 +203,23 @@ class Bases {
       const found = content.get(checksum);
       if (found !== undefined) return found;
     }
+    return this.#searchLater(checksum);
+  }
+
+  #searchLater(checksum: OstreeChecksum): StoredObject | undefined {
+    for (let [next] = this.#later; next !== undefined; [next] = this.#later) {
+      this.#later = this.#held < MAX_BASES_SIZE ? this.#later.slice(1) : [];
+      const found = this.add(next)?.content.get(checksum);
+      if (found !== undefined) return found;
+    }
     return undefined;
+  }
+
+  /** Bytes of the commits in memory. */
+  get #held(): number {
+    let bytes = 0;
+    for (const { content } of this.#commits.values()) bytes += content.byteLength;
+    return bytes;
   }
 }
 
