@@ -1,10 +1,11 @@
 /** `meta.json` on disk: its fs-verity state, not a field of it, says whether a repository is secure. */
-import { closeSync, constants, fsyncSync, openSync, readFileSync, writeSync } from 'node:fs';
+import { closeSync, constants, fsyncSync, openSync, readFileSync, rmSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { CfsError, hasCode, UnsupportedError } from '../../bytes/errors.ts';
-import { linkOpenFile, O_TMPFILE } from '../linux/files.ts';
+import { linkOpenFile, O_TMPFILE, renameNoReplace } from '../linux/files.ts';
 import { enableVerity, measureVerity } from '../linux/ioctl.ts';
 import { algorithmNumber, isObjectId, type HashAlgorithm } from '../verity/object-id.ts';
+import { TEMPORARY_FILE, temporaryName } from './layout.ts';
 import { listDirectory } from './links.ts';
 import { formatMetadata, newMetadata, parseMetadata, type Metadata } from './metadata.ts';
 
@@ -52,7 +53,7 @@ export function writeMetadata(root: string, metadata: Metadata, secure: boolean)
     fd = openSync(root, O_TMPFILE | constants.O_RDWR, 0o644);
   } catch (error) {
     if (!hasCode(error, 'ENOTSUP', 'EISDIR', 'EINVAL')) throw error;
-    return writeNamed(path, text, metadata, secure);
+    return writeNamed(root, text, metadata, secure);
   }
   try {
     writeSync(fd, text);
@@ -75,29 +76,23 @@ export function writeMetadata(root: string, metadata: Metadata, secure: boolean)
 }
 
 /** Where unnamed files are not supported. */
-function writeNamed(path: string, text: string, metadata: Metadata, secure: boolean): boolean {
-  let fd: number;
+function writeNamed(root: string, text: string, { algorithm }: Metadata, secure: boolean): boolean {
+  const path = join(root, 'meta.json');
+  const temporary = join(root, temporaryName(TEMPORARY_FILE));
   try {
-    fd = openSync(path, 'wx', 0o644);
-  } catch (error) {
-    if (hasCode(error, 'EEXIST')) return false;
-    throw error;
-  }
-  try {
-    writeSync(fd, text);
-    fsyncSync(fd);
-  } finally {
-    closeSync(fd);
-  }
-  if (secure) {
-    const sealed = openSync(path, 'r');
-    try {
-      seal(sealed, metadata.algorithm, path);
-    } finally {
-      closeSync(sealed);
+    writeFileSync(temporary, text, { flag: 'wx', mode: 0o644, flush: true });
+    if (secure) {
+      const sealed = openSync(temporary, 'r');
+      try {
+        seal(sealed, algorithm, path);
+      } finally {
+        closeSync(sealed);
+      }
     }
+    return renameNoReplace(temporary, path);
+  } finally {
+    rmSync(temporary, { force: true });
   }
-  return true;
 }
 
 function seal(fd: number, algorithm: HashAlgorithm, path: string): void {
