@@ -83,6 +83,27 @@ describe('readCommitGraph()', () => {
     await new Promise((resolve) => setTimeout(resolve, 20));
   });
 
+  test('leaves no rejection unhandled when it is aborted before any answer', async () => {
+    const commit = expected.commits['3']!;
+    const controller = new AbortController();
+    let reads = 0;
+    await assert.rejects(
+      readCommitGraph(
+        commit,
+        (type, checksum) => {
+          if (++reads === 1) return golden.get(`${checksum}.${type}`)!;
+          controller.abort();
+          return new Promise((_, reject) => {
+            setTimeout(() => reject(new Error('aborted')), 5);
+          });
+        },
+        { concurrency: 8, signal: controller.signal },
+      ),
+      { name: 'AbortError' },
+    );
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  });
+
   test('throws what is wrong with the bytes it is given', async () => {
     const commit = expected.commits['3']!;
     await assert.rejects(
