@@ -1,7 +1,7 @@
 /** Pulls over HTTP: the same as from disk, through faults, interrupted, and of no more than is new. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { describe, test, type TestContext } from 'node:test';
@@ -12,7 +12,7 @@ import type { PullOptions, PullResult } from '../../src/pull/pull.ts';
 import { Repository } from '../../src/repository/repository.ts';
 import { needs, toolPath } from '../needs.ts';
 import { FaultyServer, randomFaults, type Fault, type SeenRequest } from '../ostree/http/faulty-server.ts';
-import { quick } from '../ostree/http/open-transport.ts';
+import { noise, quick } from '../ostree/http/open-transport.ts';
 import { goldenPath } from '../ostree/golden.ts';
 import { freshPath, freshRepository } from '../repository/support.ts';
 import { HandmadeCommits } from './handmade-commit.ts';
@@ -83,6 +83,17 @@ describe('pullCommit() over HTTP', () => {
     const result = await pullFrom(freshRepository(), server.url, commit, { threads: 2 });
     assert.deepEqual(result, await pull(freshRepository(), source.path, commit));
     assert(server.mostConnections <= 16, `${server.mostConnections} connections`);
+  });
+
+  test('takes files that do not fit into memory, and gives their space back', async (t) => {
+    using source = new HandmadeCommits();
+    const files = [1, 3, 9].map((size) => [`f${size}`, source.file(noise(size << 20, size))] as const);
+    const commit = source.commitFiles(...files);
+    const server = await serve(t, source.path);
+    const result = await pullFrom(freshRepository(), server.url, commit);
+    assert.deepEqual(result, await pull(freshRepository(), source.path, commit));
+    const spools = readdirSync('/proc/self/fd').filter((fd) => linkOf(fd).includes('.cfs-spool-'));
+    assert.deepEqual(spools, []);
   });
 
   test('finishes where every second request fails', async (t) => {
@@ -190,6 +201,14 @@ describe('pullCommit() from nginx', { skip: needs('nginx') }, () => {
     assert.deepEqual(result, await pull(freshRepository(), goldenPath, os));
   });
 });
+
+function linkOf(fd: string): string {
+  try {
+    return readlinkSync(`/proc/self/fd/${fd}`);
+  } catch {
+    return '';
+  }
+}
 
 async function freePort(): Promise<number> {
   const server = createServer();
