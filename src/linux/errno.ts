@@ -3,13 +3,18 @@ import { getSystemErrorMap } from 'node:util';
 
 /** Numbers on x86-64 and arm64 that callers act upon. */
 export const EPERM = 1;
+export const ENOENT = 2;
+export const EINTR = 4;
+export const ENXIO = 6;
 export const EAGAIN = 11;
 export const EBUSY = 16;
-export const ENXIO = 6;
 export const ENOTBLK = 15;
-export const EINTR = 4;
+export const EEXIST = 17;
+export const EINVAL = 22;
+export const ENOTTY = 25;
 export const ERANGE = 34;
 export const ENODATA = 61;
+export const EOPNOTSUPP = 95;
 
 /** Those that libuv, where the other names come from, does not know. */
 const others: ReadonlyMap<number, readonly [string, string]> = new Map([

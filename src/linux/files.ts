@@ -1,6 +1,6 @@
 /** System calls on files that Node lacks: unnamed files that get a name when they are complete, `syncfs`, `RENAME_NOREPLACE`. */
 import { readFileSync } from 'node:fs';
-import { EPERM, SystemError } from './errno.ts';
+import { EEXIST, ENOENT, EPERM, SystemError } from './errno.ts';
 import { check, lastErrno, libcFunction } from './libc.ts';
 
 /** `open` flag: an unnamed file in the directory that is opened. Includes O_DIRECTORY, as on x86-64 and arm64. */
@@ -10,8 +10,6 @@ const AT_FDCWD = -100;
 const AT_SYMLINK_FOLLOW = 0x400;
 const AT_EMPTY_PATH = 0x1000;
 const RENAME_NOREPLACE = 1;
-const ENOENT = 2;
-const EEXIST = 17;
 
 const linkat = libcFunction<[number, string, number, string, number]>(
   'linkat',

@@ -4,17 +4,13 @@
  */
 import { toHex } from '../../bytes/hex.ts';
 import { bytes, i64, struct, u16, u32, u64, viewOf } from '../../bytes/struct.ts';
-import { ENODATA, SystemError } from './errno.ts';
+import { EEXIST, ENODATA, ENOTTY, EOPNOTSUPP, SystemError } from './errno.ts';
 import { check, lastErrno, libcFunction } from './libc.ts';
 
-export const FICLONE = 0x40049409;
-export const FICLONERANGE = 0x4020940d;
-export const FS_IOC_ENABLE_VERITY = 0x40806685;
-export const FS_IOC_MEASURE_VERITY = 0xc0046686;
-
-const ENOTTY = 25;
-const EOPNOTSUPP = 95;
-const EEXIST = 17;
+const FICLONE = 0x40049409;
+const FICLONERANGE = 0x4020940d;
+const FS_IOC_ENABLE_VERITY = 0x40806685;
+const FS_IOC_MEASURE_VERITY = 0xc0046686;
 
 const ioctlNumber = libcFunction<[number, number, number]>('ioctl', 'int', ['int', 'ulong', 'intptr'], {
   repeatable: true,

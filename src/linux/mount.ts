@@ -7,7 +7,7 @@
  */
 import { closeSync, constants, openSync } from 'node:fs';
 import { bytes, struct, u32, u64, viewOf } from '../../bytes/struct.ts';
-import { EBUSY, ENOTBLK, ENXIO, SystemError } from './errno.ts';
+import { EBUSY, EINVAL, ENOENT, ENOTBLK, ENXIO, SystemError } from './errno.ts';
 import { ioctlWithNumber, ioctlWithRecord } from './ioctl.ts';
 import { check, cString, lastErrno, libcFunction } from './libc.ts';
 
@@ -26,8 +26,6 @@ const MOUNT_ATTR_RDONLY = 1;
 const MOVE_MOUNT_F_EMPTY_PATH = 4;
 const AT_FDCWD = -100;
 const MNT_DETACH = 2;
-const EINVAL = 22;
-const ENOENT = 2;
 
 const LOOP_CTL_GET_FREE = 0x4c82;
 const LOOP_CONFIGURE = 0x4c0a;

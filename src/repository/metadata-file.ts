@@ -2,6 +2,7 @@
 import { closeSync, constants, fsyncSync, openSync, readFileSync, rmSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { CfsError, hasCode, UnsupportedError } from '../../bytes/errors.ts';
+import { EEXIST } from '../linux/errno.ts';
 import { linkOpenFile, O_TMPFILE, renameNoReplace } from '../linux/files.ts';
 import { enableVerity, measureVerity } from '../linux/ioctl.ts';
 import { algorithmNumber, isObjectId, type HashAlgorithm } from '../verity/object-id.ts';
@@ -13,8 +14,6 @@ export interface MetadataFile {
   readonly metadata: Metadata;
   readonly secure: boolean;
 }
-
-const EEXIST = 17;
 
 /** Undefined if there is no `meta.json`. @throws FormatError, UnsupportedError; CfsError CORRUPT for verity of another algorithm. */
 export function readMetadata(root: string): MetadataFile | undefined {

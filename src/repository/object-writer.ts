@@ -23,7 +23,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { ChecksumError, hasCode } from '../../bytes/errors.ts';
-import { SystemError } from '../linux/errno.ts';
+import { ENOENT, SystemError } from '../linux/errno.ts';
 import { currentUmask, linkOpenFile, O_TMPFILE, renameNoReplace } from '../linux/files.ts';
 import { enableVerity, measureVerity } from '../linux/ioctl.ts';
 import { algorithmNumber, objectPath, type HashAlgorithm, type ObjectId } from '../verity/object-id.ts';
@@ -49,7 +49,6 @@ export interface ObjectWriterOptions {
 }
 
 const MODE = 0o644;
-const ENOENT = 2;
 
 export class ObjectWriter {
   readonly #options: ObjectWriterOptions;
