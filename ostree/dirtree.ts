@@ -85,7 +85,7 @@ function checkArray(entries: readonly { readonly name: string }[], format: strin
 }
 
 /** What makes `name` unusable as the name of a directory entry, if anything does. */
-export function filenameProblem(name: string): string | undefined {
+function filenameProblem(name: string): string | undefined {
   if (name === '') return 'Invalid empty filename';
   if (name === '.') return "Invalid self-referential filename '.'";
   if (name === '..') return "Invalid path uplink filename '..'";

@@ -24,7 +24,7 @@ export function inferType(node: Node): string {
 }
 
 /** True for a number that only `d` can hold. */
-export const isDouble = (text: string): boolean => !/^[+-]?0x/i.test(text) && /[.eE]|inf|nan/.test(text);
+const isDouble = (text: string): boolean => !/^[+-]?0x/i.test(text) && /[.eE]|inf|nan/.test(text);
 
 function patternOf(node: Node): Pattern {
   switch (node.kind) {

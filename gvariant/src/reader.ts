@@ -18,7 +18,7 @@ const building = new WeakMap<Type, Read>();
 const checking = new WeakMap<Type, Read>();
 
 /** The reader of a type; with `keep` false it checks everything and gives back nothing of use. */
-export function readerOf(type: Type, keep: boolean): Read {
+function readerOf(type: Type, keep: boolean): Read {
   const cache = keep ? building : checking;
   let read = cache.get(type);
   if (read === undefined) {

@@ -6,7 +6,7 @@ import { readImage } from './read.ts';
 const objectPath = /^([0-9a-f]{2})\/([0-9a-f]+)$/;
 
 /** The ids of all external files: by digest and by payload, for a payload that is the path of an object. */
-export function externalObjects(root: Directory): Set<ObjectId> {
+function externalObjects(root: Directory): Set<ObjectId> {
   const ids = new Set<ObjectId>();
   const open: Directory[] = [root];
   for (let directory = open.pop(); directory !== undefined; directory = open.pop()) {

@@ -16,7 +16,7 @@ import {
   type ImageVersion,
 } from './format.ts';
 
-export const MAX_IMAGE_SIZE = 1 << 30;
+const MAX_IMAGE_SIZE = 1 << 30;
 
 export interface ImageHeader {
   readonly version: ImageVersion;

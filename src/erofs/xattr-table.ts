@@ -150,7 +150,7 @@ function limit(problem: string): CfsError {
   return new CfsError('LIMIT', `Cannot write an image: ${problem}`);
 }
 
-export function escapeName(name: ByteString): ByteString {
+function escapeName(name: ByteString): ByteString {
   return name.startsWith(OVERLAY_PREFIX) ? ((ESCAPED_PREFIX + name.slice(OVERLAY_PREFIX.length)) as ByteString) : name;
 }
 

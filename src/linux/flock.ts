@@ -74,7 +74,7 @@ function hex2(value: bigint): string {
 }
 
 /** The command line of a process, at most 80 characters, or undefined. */
-export function commandOf(pid: number): string | undefined {
+function commandOf(pid: number): string | undefined {
   try {
     const text = readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ').trim();
     return text === '' ? readFileSync(`/proc/${pid}/comm`, 'utf8').trim() : text.slice(0, 80);

@@ -15,7 +15,6 @@ export type ProblemKind =
   | 'stream-read-failed'
   | 'missing-object-ref'
   | 'missing-named-ref'
-  | 'object-check-failed'
   | 'image-open-failed'
   | 'image-read-failed'
   | 'image-invalid'

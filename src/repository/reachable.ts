@@ -26,7 +26,7 @@ export interface Link {
 }
 
 /** The first-level links of a kind. @throws CfsError CORRUPT for anything else that lies there. */
-export function listLinks(store: ObjectStore, kind: LinkKind): Link[] {
+function listLinks(store: ObjectStore, kind: LinkKind): Link[] {
   const directory = join(store.path, kind);
   return listDirectory(directory).flatMap(({ name, type }): Link[] => {
     const path = join(directory, name);

@@ -16,7 +16,7 @@ function escapeByte(character: string): string {
 }
 
 /** A path as dump text. */
-export function escapePath(bytes: ByteString): string {
+function escapePath(bytes: ByteString): string {
   return literal.test(bytes) ? bytes : bytes.replace(special, escapeByte);
 }
 
@@ -46,7 +46,7 @@ function xattrText(xattrs: readonly Xattr[]): string {
 }
 
 /** The line of an inode under an escaped path, without its line feed. */
-export function formatEntry(path: string, node: Inode): string {
+function formatEntry(path: string, node: Inode): string {
   const { stat } = node;
   const mode = (typeBits(node.kind) | stat.mode).toString(8);
   const nlink = node.kind === 'directory' ? directoryLinks(node) : node.nlink;

@@ -28,7 +28,7 @@ const AT = 0x40;
 const SLASH = 0x2f;
 
 /** Largest inline file, in bytes. */
-export const MAX_INLINE_SIZE = 5000;
+const MAX_INLINE_SIZE = 5000;
 const MAX_PAYLOAD = 4095;
 const MAX_NAME = 255;
 export const MAX_INODES = 10_000_000;

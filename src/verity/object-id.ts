@@ -44,11 +44,6 @@ export function objectIdFromBytes(bytes: Uint8Array): ObjectId {
   return toHex(bytes) as ObjectId;
 }
 
-/** The raw digest bytes of an id. */
-export function objectIdBytes(id: ObjectId): Uint8Array {
-  return Buffer.from(id, 'hex');
-}
-
 /** `xx/yyyy…`: where an object lies below `objects/`, and what an image's redirect xattr names. */
 export function objectPath(id: ObjectId): string {
   return `${id.slice(0, 2)}/${id.slice(2)}`;
