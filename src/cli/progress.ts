@@ -67,6 +67,11 @@ export interface ProgressOutput {
   readonly end: () => void;
 }
 
+/** Some terminals, such as serial lines, do not tell. */
+function width({ columns }: Stream): number {
+  return columns > 1 ? columns : 80;
+}
+
 type Stream = Pick<NodeJS.WriteStream, 'write' | 'isTTY' | 'columns'>;
 
 export function progressOutput(form: ProgressForm, quiet: boolean, stream: Stream = process.stderr): ProgressOutput {
@@ -89,7 +94,7 @@ export function progressOutput(form: ProgressForm, quiet: boolean, stream: Strea
     if (json) {
       stream.write(`${JSON.stringify({ type: 'progress', ...progress, seconds: Number(seconds.toFixed(3)) })}\n`);
     } else if (terminal) {
-      stream.write(`\r\u001b[K${describeProgress(progress, seconds).slice(0, (stream.columns ?? 80) - 1)}`);
+      stream.write(`\r\u001b[K${describeProgress(progress, seconds).slice(0, width(stream) - 1)}`);
       drawn = true;
     } else {
       stream.write(`${describeProgress(progress, seconds)}\n`);
