@@ -73,7 +73,7 @@ export class RepositoryLock {
     return lock;
   }
 
-  /** Ends one handle; the last one gives up the lock. */
+  /** Ends one handle; the last one gives up the lock, and ends all waiting for it. */
   close(): void {
     if (--this.#handles > 0) return;
     locks.delete(this.#key);
@@ -115,7 +115,8 @@ export class RepositoryLock {
   /** Back to the shared lock, or to none if another process is faster; then the next hold takes it. */
   #endExclusive(): void {
     this.#exclusive--;
-    if (this.#exclusiveHeld) return;
+    // With the last handle went the descriptor, whose number may be another file's by now.
+    if (this.#exclusiveHeld || this.#handles === 0) return;
     unlock(this.fd);
     this.#flock = tryLock(this.fd, 'shared') ? 'shared' : 'none';
   }
@@ -135,6 +136,8 @@ export class RepositoryLock {
     for (let pause = FIRST_PAUSE; ; pause = Math.min(2 * pause, LONGEST_PAUSE)) {
       if (signal?.aborted === true)
         throw new CfsError('CANCELLED', `Cancelled waiting for ${this.#path}`, {}, signal.reason);
+      if (this.#handles === 0)
+        throw new CfsError('CANCELLED', `Repository ${this.#path} was closed while it was waited for`);
       if (ready()) return;
       if (pause === FIRST_PAUSE) onWait?.(this.#others());
       const left = deadline - performance.now();

@@ -126,3 +126,17 @@ test('Repository.exclusive() waits for a hold that was asked for in the same mom
   (await holding)();
   (await repository.exclusive({ lockTimeout: 0.05 }))();
 });
+
+test('Repository.close() ends what still waits for a lock', async () => {
+  const path = freshRepository();
+  await whileLocked(path, '-s', async () => {
+    const repository = await Repository.open(path);
+    const waiting = repository.exclusive();
+    repository.close();
+    await assert.rejects(waiting, { code: 'CANCELLED' });
+  });
+  const repository = await Repository.open(path);
+  const release = await repository.exclusive();
+  repository.close();
+  release();
+});
