@@ -25,6 +25,9 @@ const MAX_INODES = 10_000_000;
  */
 const MAX_SHARED = { inodes: 200_000, perEntry: 32 };
 
+/** Bytes of metadata: real commits have some tens of millions at most. */
+const MAX_SIZE = 1024 * 1024 * 1024;
+
 /** Milliseconds of reading after which timers and signals are let in: reading from memory or files never waits. */
 const BREATH = 50;
 
@@ -47,6 +50,8 @@ export interface WalkOptions {
   readonly signal?: AbortSignal | undefined;
   /** Objects that are read at the same time; only worth it where reading waits. */
   readonly concurrency?: number;
+  /** Most bytes of metadata, 1 GiB unless given. */
+  readonly limit?: number;
 }
 
 type Reference = readonly [type: 'dirtree' | 'dirmeta', checksum: OstreeChecksum];
@@ -58,7 +63,7 @@ type Reference = readonly [type: 'dirtree' | 'dirmeta', checksum: OstreeChecksum
 export async function readCommitGraph(
   checksum: OstreeChecksum,
   read: ReadMetadata,
-  { onProgress, signal, concurrency = 1 }: WalkOptions = {},
+  { onProgress, signal, concurrency = 1, limit = MAX_SIZE }: WalkOptions = {},
 ): Promise<CommitGraph> {
   const objects = new Map<OstreeChecksum, Uint8Array>();
   const dirtrees = new Map<OstreeChecksum, DirTree>();
@@ -67,9 +72,16 @@ export async function readCommitGraph(
   const queued = new Map<OstreeChecksum, string>();
   const queue: Reference[] = [];
 
+  let size = 0;
+  let entries = 0;
+  const tooLarge = (problem: string): CfsError =>
+    new CfsError('LIMIT', `Cannot use commit ${checksum}: ${problem}`, { object: checksum });
+
   const accept = (type: HashedMetadataType, name: OstreeChecksum, bytes: Uint8Array): void => {
     verifyMetadataObject(type, name, bytes);
     objects.set(name, bytes);
+    size += bytes.length;
+    if (size > limit) throw tooLarge(`more than ${limit} bytes of metadata`);
     onProgress?.({ phase: 'metadata', done: objects.size });
   };
   const enqueue = (type: 'dirtree' | 'dirmeta', name: OstreeChecksum): void => {
@@ -86,6 +98,9 @@ export async function readCommitGraph(
     }
     const tree = decodeDirTree(bytes, name);
     dirtrees.set(name, tree);
+    // The size of the tree is only known at the end, but it is no less than this.
+    entries += tree.files.length + tree.directories.length;
+    if (entries > MAX_INODES) throw tooLarge(`more than ${MAX_INODES} inodes`);
     for (const file of tree.files) files.add(file.checksum);
     for (const directory of tree.directories) {
       enqueue('dirmeta', directory.meta);

@@ -104,6 +104,15 @@ describe('readCommitGraph()', () => {
     await new Promise((resolve) => setTimeout(resolve, 20));
   });
 
+  test('stops reading when there are more bytes of metadata than the limit', async () => {
+    const commit = expected.commits['3']!;
+    const read: ReadMetadata = (type, checksum) => golden.get(`${checksum}.${type}`)!;
+    const { objects } = await readCommitGraph(commit, read);
+    const size = [...objects.values()].reduce((sum, { length }) => sum + length, 0);
+    assert.equal((await readCommitGraph(commit, read, { limit: size })).objects.size, objects.size);
+    await assert.rejects(readCommitGraph(commit, read, { limit: size - 1 }), { code: 'LIMIT' });
+  });
+
   test('throws what is wrong with the bytes it is given', async () => {
     const commit = expected.commits['3']!;
     await assert.rejects(
