@@ -44,6 +44,11 @@ export type FileContent =
       readonly head: Uint8Array;
       /** True if `head` is all of the stored content, so that nothing need be read. */
       readonly complete: boolean;
+      /**
+       * When the file was last changed, in milliseconds of its own clock, as it was before `head` was read; given where the content is
+       * stored plainly in a file that others can read too.
+       */
+      readonly changed?: number;
     };
 
 export interface FileObject extends Disposable {

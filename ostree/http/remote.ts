@@ -9,7 +9,7 @@ import { parseHttpUrl, withoutCredentials } from './url.ts';
 /** The largest `config` that is read. */
 const MAX_CONFIG_SIZE = 1024 * 1024;
 
-export interface FileOptions {
+interface FileOptions {
   readonly limit?: number;
   /** The file is named by its content. */
   readonly immutable?: boolean;

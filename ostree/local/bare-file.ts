@@ -69,6 +69,7 @@ function openRegular(files: BareFiles, fd: number, path: string, checksum: Ostre
     deflated: false,
     head,
     complete: head.length === stats.size,
+    changed: stats.ctimeMs,
   });
 }
 

@@ -19,7 +19,7 @@ const CANNOT_REFLINK = ['EXDEV', 'ENOTSUP', 'EOPNOTSUPP', 'EINVAL', 'ENOTTY', 'E
 /** Lets the event loop run, if it is time. */
 export type Breathe = () => Promise<void> | undefined;
 
-export interface LoopOptions {
+interface LoopOptions {
   /** Files that are opened at the same time. */
   readonly lanes?: number;
   /** Awaited between files and pieces of large ones, for a thread that has other things to do. */
@@ -64,26 +64,26 @@ export async function runContentLoop(
 const RACY = 100;
 
 /**
- * A clone, and where to read what it holds. That is the source, which memory may hold already, as long as the source did not change
- * from before it was cloned until after it was read; the time of change tells, unless it is too young to tell. Then it is
- * the clone.
+ * A clone of a source's file. Its content is read from the source, which memory may hold already, as long as that did not change
+ * from before its first byte was read until after it was cloned and read: the time of change tells. Where that is too young to
+ * tell, the clone itself is read.
  */
 class Clone {
   readonly fd: number;
-  readonly readFrom: number;
+  readonly readSource: boolean;
   readonly #source: number;
   readonly #changed: number;
 
   constructor(fd: number, source: number, changed: number) {
     this.fd = fd;
-    this.readFrom = Date.now() - changed > RACY ? source : fd;
+    this.readSource = Date.now() - changed > RACY;
     this.#source = source;
     this.#changed = changed;
   }
 
   /** @throws CfsError CORRUPT if what was read need not be what was cloned. */
   verifyUnchanged(checksum: OstreeChecksum): void {
-    if (this.readFrom === this.fd || fstatSync(this.#source).ctimeMs === this.#changed) return;
+    if (!this.readSource || fstatSync(this.#source).ctimeMs === this.#changed) return;
     throw new CfsError('CORRUPT', `File object ${checksum} changed while it was read; pull again`, {
       object: checksum,
     });
@@ -114,12 +114,9 @@ class LocalIngest {
       const deflated = content.kind === 'file' && content.deflated;
       const clone = this.#clone(file);
       this.#ingest.start({ checksum, hashedHeader, size, deflated, clone: clone?.fd });
-      if (clone !== undefined) {
-        await this.#pushPlain(clone.readFrom);
-        clone.verifyUnchanged(checksum);
-      } else if (content.kind === 'file') {
-        await this.#push(content);
-      }
+      if (clone?.readSource === false) await this.#pushPlain(clone.fd, 0);
+      else if (content.kind === 'file') await this.#push(content);
+      clone?.verifyUnchanged(checksum);
       const result = this.#ingest.finish();
       this.#counters.addFile();
       return result;
@@ -133,13 +130,12 @@ class LocalIngest {
 
   /** A new object that shares the source's blocks, where the content is stored plainly and the file system can. */
   #clone({ size, content }: FileObject): Clone | undefined {
-    if (!this.#canReflink || content.kind !== 'file' || content.deflated) return undefined;
+    if (!this.#canReflink || content.kind !== 'file' || content.changed === undefined) return undefined;
     if (!this.#ingest.isExternal(size)) return undefined;
-    const before = fstatSync(content.fd).ctimeMs;
     const fd = this.#writer.begin();
     try {
       reflink(fd, content.fd);
-      return new Clone(fd, content.fd, before);
+      return new Clone(fd, content.fd, content.changed);
     } catch (error) {
       this.#writer.abort(fd);
       if (!hasCode(error, ...CANNOT_REFLINK)) throw error;
@@ -151,7 +147,9 @@ class LocalIngest {
   async #push(content: StoredContent): Promise<void> {
     const { fd, offset, head, complete, storedSize } = content;
     if (this.#ingest.wantsWhole(storedSize) && this.#ingest.pushWhole(this.#readWhole(content))) return;
-    if (this.#ingest.push(head) && !complete) await this.#pushFrom(fd, offset + head.length);
+    if (!this.#ingest.push(head) || complete) return;
+    if (content.deflated) await this.#pushFrom(fd, offset + head.length);
+    else await this.#pushPlain(fd, offset + head.length);
   }
 
   /** All stored bytes, which may be fewer than there were when the file was opened. `head` keeps what it holds. */
@@ -166,8 +164,8 @@ class LocalIngest {
     return this.#buffer.subarray(0, used);
   }
 
-  async #pushPlain(fd: number): Promise<void> {
-    let position = 0;
+  async #pushPlain(fd: number, start: number): Promise<void> {
+    let position = start;
     const read = (buffer: Uint8Array, offset: number, length: number): number => {
       const count = readSync(fd, buffer, offset, length, position);
       position += count;
