@@ -1,9 +1,10 @@
 /** Mounting an image of a repository, for `cfs mount` and `cfs ostree mount`. */
-import { closeSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { NotFoundError, hasCode } from '../../bytes/errors.ts';
+import { readImageHeader } from '../erofs/read-header.ts';
 import { mountComposefs } from '../linux/mount.ts';
-import { objectFile, openObject, readObject } from '../repository/objects.ts';
+import { objectFile, readObject } from '../repository/objects.ts';
 import type { Repository } from '../repository/repository.ts';
 import type { ObjectId } from '../verity/object-id.ts';
 import type { Context } from './context.ts';
@@ -20,14 +21,14 @@ export function mountImage(context: Context, repository: Repository, image: Obje
     if (hasCode(error, 'ENOENT')) throw new NotFoundError(`The mount point ${target} does not exist`, { path: target });
     throw error;
   }
-  if (repository.secure) closeSync(openObject(repository, image));
-  else readObject(repository, image);
+  const { version } = readImageHeader(readObject(repository, image));
   mountComposefs({
     image: objectFile(repository, image),
     objects: join(repository.path, 'objects'),
     name: image,
     target,
     requireVerity: repository.secure,
+    hidesObjects: version < 2,
   });
   if (context.json) writeJson({ image, mountpoint: target });
 }

@@ -7,7 +7,8 @@
  */
 import { closeSync, constants, openSync } from 'node:fs';
 import { bytes, struct, u32, u64, viewOf } from '../../bytes/struct.ts';
-import { EBUSY, EINVAL, ENOENT, ENOTBLK, ENXIO, SystemError } from './errno.ts';
+import { UnsupportedError } from '../../bytes/errors.ts';
+import { EBUSY, EINVAL, ENOENT, ENOTBLK, ENXIO, EOPNOTSUPP, SystemError } from './errno.ts';
 import { ioctlWithNumber, ioctlWithRecord } from './ioctl.ts';
 import { check, cString, lastErrno, libcFunction } from './libc.ts';
 
@@ -183,17 +184,20 @@ export interface ComposefsMount {
   readonly target: string;
   /** Let the overlay refuse files whose fs-verity digest is not the one in the image. */
   readonly requireVerity?: boolean;
+  /** The image hides names in its root that look like those of the object directory, as the formats 0 and 1 do. */
+  readonly hidesObjects?: boolean;
 }
 
 /**
  * Mounts a composefs image read-only. With `requireVerity` on a file system without fs-verity the mount succeeds, but reading
  * any external file fails with EIO: measure an object first.
  */
-export function mountComposefs({ image, objects, name, target, requireVerity = false }: ComposefsMount): void {
+export function mountComposefs(mount: ComposefsMount): void {
+  const { image, target } = mount;
   const erofs = mountErofs(image);
   let overlay: number;
   try {
-    overlay = mountOverlay(erofs, objects, `composefs:${name}`, requireVerity);
+    overlay = mountOverlay(erofs, mount);
   } finally {
     closeSync(erofs);
   }
@@ -205,30 +209,40 @@ export function mountComposefs({ image, objects, name, target, requireVerity = f
   }
 }
 
-function mountOverlay(erofs: number, objects: string, source: string, requireVerity: boolean): number {
+function mountOverlay(
+  erofs: number,
+  { objects, name, requireVerity = false, hidesObjects = false }: ComposefsMount,
+): number {
   const begin = (context: FsContext): FsContext => {
-    context.string('source', source).string('metacopy', 'on').string('redirect_dir', 'on');
+    context.string('source', `composefs:${name}`).string('metacopy', 'on').string('redirect_dir', 'on');
     return requireVerity ? context.string('verity', 'require') : context;
   };
   const objectsFd = openSync(objects, constants.O_RDONLY | constants.O_DIRECTORY);
   try {
-    // Descriptors (6.13), then one layer per key (6.7), then one string with the data-only layer behind "::" (6.5).
+    // Descriptors (6.13), then one layer per key (6.7), then one string with the data-only layer behind "::" (6.5). Before there
+    // were data-only layers, the image itself hides the objects: it has whiteouts for their directories.
     const ways: ((context: FsContext) => FsContext)[] = [
       (context) => context.fd('lowerdir+', erofs).fd('datadir+', objectsFd),
       (context) => context.string('lowerdir+', fdPath(erofs)).string('datadir+', fdPath(objectsFd)),
       (context) => context.string('lowerdir', `${fdPath(erofs)}::${fdPath(objectsFd)}`),
     ];
+    if (hidesObjects) ways.push((context) => context.string('lowerdir', `${fdPath(erofs)}:${fdPath(objectsFd)}`));
     let first: unknown;
     for (const layers of ways) {
       using context = new FsContext('overlay');
       try {
         return layers(begin(context)).mount();
       } catch (error) {
-        if (!isErrno(error, EINVAL)) throw error;
+        if (!isErrno(error, EINVAL, EOPNOTSUPP)) throw error;
         first ??= error;
       }
     }
-    throw first;
+    if (!requireVerity) throw first;
+    throw new UnsupportedError(
+      `Cannot mount ${name} with fs-verity: the kernel refuses; overlayfs verifies files from Linux 6.6 on`,
+      {},
+      first,
+    );
   } finally {
     closeSync(objectsFd);
   }
