@@ -8,9 +8,10 @@ import { formatBytes } from './progress.ts';
 export async function pullInto(context: Context, source: Source, ref: string, base: string | undefined): Promise<void> {
   const begun = performance.now();
   // An unknown ref is told before a repository is made.
-  await source.resolveRef(ref, context.signal);
+  const commit = await source.resolveRef(ref, context.signal);
   using repository = await context.openOrMakeRepository();
   const result = await pullCommit(repository, source, ref, {
+    commit,
     base,
     erofsVersion: context.erofsVersion,
     signal: context.signal,

@@ -4,10 +4,8 @@
  * the stream names is the image of this commit. composefs-rs up to 0.9.4 stores a wrong one for commits with extended
  * attributes.
  */
-import { hash } from 'node:crypto';
 import { CfsError } from '../../bytes/errors.ts';
 import type { OstreeChecksum } from '../../ostree/checksum.ts';
-import { decodeSizedHeader } from '../../ostree/file-header.ts';
 import { ContentType } from '../../splitstream/format.ts';
 import type { Splitstream } from '../../splitstream/read.ts';
 import { readImageHeader } from '../erofs/read-header.ts';
@@ -17,6 +15,7 @@ import type { ObjectId } from '../verity/object-id.ts';
 import { commitOfStream, readCommitStream } from './commit-stream.ts';
 import type { StoredObject } from './content.ts';
 import { buildImage } from './image.ts';
+import { inspectStoredFile } from './stored-file.ts';
 import { storedGraph } from './stored.ts';
 import { commitTree } from './tree.ts';
 
@@ -40,14 +39,13 @@ export async function checkCommitStream(store: ObjectStore, name: string, stream
 
 function checkFile(store: ObjectStore, checksum: OstreeChecksum, stored: StoredObject | undefined): string[] {
   if (stored === undefined) return [`lacks its file object ${checksum}`];
-  const { size, length, hashedHeader } = decodeSizedHeader(stored.data, checksum);
+  const { size, checksum: actual } = inspectStoredFile(checksum, stored);
   if (stored.object !== undefined) {
-    const actual = objectSize(store, stored.object);
+    const found = objectSize(store, stored.object);
     // A missing object is reported by the check of the object refs.
-    if (actual === undefined || actual === size) return [];
-    return [`file object ${checksum} has ${size} bytes, its object ${stored.object} has ${actual}`];
+    if (found === undefined || found === size) return [];
+    return [`file object ${checksum} has ${size} bytes, its object ${stored.object} has ${found}`];
   }
-  const actual = hash('sha256', Buffer.concat([hashedHeader, stored.data.subarray(length)]));
   return actual === checksum ? [] : [`corrupted file object ${checksum}: checksum ${actual}`];
 }
 

@@ -111,7 +111,7 @@ export interface ResultBatch {
 export interface WorkerTask {
   readonly job: ContentJob;
   /** Files that it opens at the same time. */
-  readonly lanes: number;
+  readonly lanes: number | undefined;
 }
 
 /** What a worker says. */

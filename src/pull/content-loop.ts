@@ -20,8 +20,8 @@ const CANNOT_REFLINK = ['EXDEV', 'ENOTSUP', 'EOPNOTSUPP', 'EINVAL', 'ENOTTY', 'E
 export type Breathe = () => Promise<void> | undefined;
 
 interface LoopOptions {
-  /** Files that are opened at the same time. */
-  readonly lanes?: number;
+  /** For a source that waits: how many files are opened at the same time. */
+  readonly lanes?: number | undefined;
   /** Awaited between files and pieces of large ones, for a thread that has other things to do. */
   readonly breathe?: Breathe;
 }
@@ -34,14 +34,14 @@ export async function runContentLoop(
   job: ContentJob,
   source: Source,
   emit: (batch: ResultBatch) => void,
-  { lanes = 1, breathe }: LoopOptions = {},
+  { lanes, breathe }: LoopOptions = {},
 ): Promise<void> {
   const counters = new JobCounters(job);
   const results = new ResultCollector(emit);
-  using writer = new ObjectWriter(job.writer);
-  const local = new LocalIngest(job, writer, counters, breathe);
   try {
-    if (lanes > 1) {
+    using writer = new ObjectWriter(job.writer);
+    const local = new LocalIngest(job, writer, counters, breathe);
+    if (lanes !== undefined) {
       await runLanes(lanes, counters, source, async ({ index, checksum }, file) => {
         results.add(index, await local.ingest(checksum, file));
       });

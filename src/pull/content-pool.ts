@@ -33,7 +33,7 @@ const workerFile = new URL(`./content-worker${import.meta.url.endsWith('.ts') ? 
 
 export class ContentThreads {
   readonly #threads: number;
-  readonly #workers: Worker[] = [];
+  readonly #workers: ContentWorker[] = [];
 
   /** @param threads is their greatest number, this one included; by default the number of processors. */
   constructor(threads = Math.min(availableParallelism(), MAX_THREADS)) {
@@ -42,7 +42,7 @@ export class ContentThreads {
 
   /** Starts the workers, which load their code while this thread does something else. For when there will be much to do. */
   warmUp(): void {
-    while (this.#workers.length < this.#threads - 1) this.#workers.push(new Worker(workerFile));
+    while (this.#workers.length < this.#threads - 1) this.#workers.push(startWorker());
   }
 
   /**
@@ -65,7 +65,7 @@ export class ContentThreads {
     report();
     try {
       if (counters.total >= FILES_PER_WORKER) this.warmUp();
-      const lanes = Math.ceil(source.concurrency / (this.#workers.length + 1));
+      const lanes = source.concurrency === 1 ? undefined : Math.ceil(source.concurrency / (this.#workers.length + 1));
       await allEnded([
         ...this.#workers.map((worker) => runInWorker(worker, { job, lanes }, collect)),
         runContentLoop(job, source, collect, { lanes, breathe: breather() }),
@@ -85,8 +85,23 @@ export class ContentThreads {
 
   /** Ends the workers. */
   async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.all(this.#workers.map((worker) => worker.terminate()));
+    await Promise.all(this.#workers.map(({ worker }) => worker.terminate()));
   }
+}
+
+interface ContentWorker {
+  readonly worker: Worker;
+  /** Why it ended, if it was not because it had done its part. */
+  readonly ended: Promise<Error>;
+}
+
+function startWorker(): ContentWorker {
+  const worker = new Worker(workerFile);
+  const ended = new Promise<Error>((resolve) => {
+    worker.once('error', resolve);
+    worker.once('exit', (code) => resolve(new CfsError('SYSTEM', `A content worker ended with code ${code}`)));
+  });
+  return { worker, ended };
 }
 
 /** Lets the event loop run once every `BREATH` milliseconds. */
@@ -106,7 +121,11 @@ async function allEnded(threads: readonly Promise<void>[]): Promise<void> {
   throw errors.find((error) => !(error instanceof CfsError && error.code === 'CANCELLED')) ?? errors[0];
 }
 
-function runInWorker(worker: Worker, task: WorkerTask, collect: (batch: ResultBatch) => void): Promise<void> {
+function runInWorker(
+  { worker, ended: death }: ContentWorker,
+  task: WorkerTask,
+  collect: (batch: ResultBatch) => void,
+): Promise<void> {
   return new Promise((resolve, reject) => {
     let ended = false;
     const failed = (error: Error): void => {
@@ -126,8 +145,7 @@ function runInWorker(worker: Worker, task: WorkerTask, collect: (batch: ResultBa
         failed(deserializeError(message.error));
       }
     });
-    worker.on('error', failed);
-    worker.on('exit', (code) => failed(new CfsError('SYSTEM', `A content worker ended with code ${code}`)));
+    void death.then(failed);
     worker.postMessage(task);
   });
 }

@@ -10,7 +10,7 @@
  * object is there. So a pull of a commit that is stored already fetches nothing, and mends what is missing.
  */
 import { setImmediate } from 'node:timers/promises';
-import { CfsError } from '../../bytes/errors.ts';
+import { CfsError, FormatError } from '../../bytes/errors.ts';
 import { checksumOf, isChecksum, type OstreeChecksum } from '../../ostree/checksum.ts';
 import { decodeCommit } from '../../ostree/commit.ts';
 import { decodeArchiveHeader } from '../../ostree/file-header.ts';
@@ -21,9 +21,11 @@ import type { StoredObject } from '../commit/content.ts';
 import { readCommitGraph, type CommitGraph, type ReadMetadata } from '../commit/graph.ts';
 import { buildImages, sameImages, storeImages } from '../commit/image.ts';
 import { commitOfRef, commitRef, findBase, findCommit, newestCommits, type StoredCommit } from '../commit/stored.ts';
+import { inspectStoredFile } from '../commit/stored-file.ts';
 import { commitTree } from '../commit/tree.ts';
 import type { OnProgress } from '../progress.ts';
 import type { ErofsVersion } from '../repository/metadata.ts';
+import type { ObjectWriter } from '../repository/object-writer.ts';
 import type { Repository } from '../repository/repository.ts';
 import type { Transaction } from '../repository/transaction.ts';
 import type { ObjectId } from '../verity/object-id.ts';
@@ -38,6 +40,8 @@ const MAX_BASES_SIZE = 256 * 1024 * 1024;
 const REQUESTS_PER_LANE = 4;
 
 export interface PullOptions {
+  /** The commit that `name` means at the source, if the caller has asked for it already. */
+  readonly commit?: OstreeChecksum | undefined;
   /** A stored ref or commit whose objects need not be fetched. */
   readonly base?: string | undefined;
   /** Format of the image, instead of the repository's default. */
@@ -84,7 +88,7 @@ export async function pullCommit(
   options: PullOptions = {},
 ): Promise<PullResult> {
   const { signal, onProgress } = options;
-  const commit = await source.resolveRef(name, signal);
+  const commit = options.commit ?? (await source.resolveRef(name, signal));
   const ref = isRefName(name, commit) ? name : undefined;
   using transaction = await repository.begin({ signal });
 
@@ -234,13 +238,21 @@ function reuse(
   const missing: OstreeChecksum[] = [];
   for (const checksum of graph.files) {
     const known = bases.get(checksum);
-    const held =
-      known !== undefined &&
-      (known.object === undefined || writer.has(known.object, decodeArchiveHeader(known.data, checksum).size));
-    if (held) objects.set(checksum, known);
+    if (known !== undefined && isHeld(checksum, known, writer)) objects.set(checksum, known);
     else missing.push(checksum);
   }
   return { objects, missing };
+}
+
+/** True if nothing of the file need be fetched: an inline one has its checksum, the object of another is there. */
+function isHeld(checksum: OstreeChecksum, stored: StoredObject, writer: ObjectWriter): boolean {
+  try {
+    const file = inspectStoredFile(checksum, stored);
+    return stored.object === undefined ? file.checksum === checksum : writer.has(stored.object, file.size);
+  } catch (error) {
+    if (error instanceof FormatError) return false;
+    throw error;
+  }
 }
 
 function summarize(fetched: readonly IngestedFile[]): Pick<PullResult, 'content' | 'bytesWritten'> {
