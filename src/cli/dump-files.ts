@@ -9,7 +9,7 @@ import { dumpLines } from '../tree/dumpfile-format.ts';
 import type { Directory, Inode } from '../tree/tree.ts';
 import { action, examples, type Context } from './context.ts';
 import { usageError } from './failure.ts';
-import { writeJson, writeLine } from './output.ts';
+import { printable, writeJson, writeLine } from './output.ts';
 
 export function define(command: Command): void {
   command
@@ -32,7 +32,7 @@ async function run(
   if (options.backingPathOnly === true) {
     const files = found.map(({ path, inode }) => ({ path, backing: backingPath(path, inode) }));
     if (context.json) writeJson({ files });
-    else for (const { path, backing } of files) writeLine(`${path} ${backing}`);
+    else for (const { path, backing } of files) writeLine(printable(`${path} ${backing}`));
     return;
   }
   const lines = found.flatMap(({ path, inode }) => dumpLines(inode, byteString(canonical(path))).toArray());

@@ -3,6 +3,7 @@
  * from 3 on what scripts may want to tell apart.
  */
 import { CfsError, type ErrorCode } from '../../bytes/errors.ts';
+import { escapeControls, printableLines } from './output.ts';
 
 export const EXIT_FAILURE = 1;
 export const EXIT_USAGE = 2;
@@ -73,11 +74,11 @@ export function describeFailure(error: unknown, json: boolean): string {
   if (json) {
     const facts = error instanceof CfsError ? error.facts : {};
     const code = error instanceof Error && 'code' in error ? error.code : 'SYSTEM';
-    return `${JSON.stringify({ error: { code, message, causes: chain, ...facts } })}\n`;
+    return `${escapeControls(JSON.stringify({ error: { code, message, causes: chain, ...facts } }))}\n`;
   }
   const unexpected = error instanceof TypeError || error instanceof ReferenceError || error instanceof RangeError;
   const because = chain.length === 0 ? '' : `\n\nCaused by:\n${chain.map((text) => `    ${text}\n`).join('')}`;
-  return `Error: ${unexpected ? (error.stack ?? message) : message}${because.trimEnd()}\n`;
+  return printableLines(`Error: ${unexpected ? (error.stack ?? message) : message}${because.trimEnd()}\n`);
 }
 
 /** Says what went wrong on stderr and ends the process. */

@@ -5,7 +5,7 @@ import { checkRepository } from '../repository/fsck.ts';
 import { formatReport, isClean, reportJson } from '../repository/fsck-report.ts';
 import { action, examples, type Context } from './context.ts';
 import { EXIT_FAILURE } from './failure.ts';
-import { writeJson, writeLine } from './output.ts';
+import { printableLines, writeJson, writeLine } from './output.ts';
 
 export function define(command: Command): void {
   command.option('--metadata-only', 'leave out the objects: check streams, images and refs only');
@@ -26,6 +26,6 @@ async function run(context: Context, options: { readonly metadataOnly?: boolean 
     writeJson(reportJson(report));
     return;
   }
-  writeLine(formatReport(report));
+  writeLine(printableLines(formatReport(report)));
   if (!isClean(report)) process.exitCode = EXIT_FAILURE;
 }

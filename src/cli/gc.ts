@@ -28,6 +28,7 @@ async function run(context: Context, { root, dryRun }: Options): Promise<void> {
       bytes_removed: report.bytesRemoved,
       images_pruned: report.imagesPruned,
       streams_pruned: report.streamsPruned,
+      warnings: report.warnings,
     });
     return;
   }

@@ -24,7 +24,7 @@ async function run(context: Context, options: { readonly trunc: boolean }): Prom
     const shown = (digest: string): string => (options.trunc ? digest.slice(0, SHORT_DIGEST) : digest);
     writeTable(
       ['NAME', 'DIGEST'],
-      images.map(({ name, digest }) => [printable(name), shown(digest)]),
+      images.map(({ name, digest }) => [printable(name), printable(shown(digest))]),
     );
   }
 }

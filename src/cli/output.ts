@@ -20,7 +20,7 @@ export function writeJson(value: unknown): void {
     if (typeof each !== 'bigint') return each;
     return Number.isSafeInteger(Number(each)) ? Number(each) : String(each);
   };
-  writeLine(JSON.stringify(value, replacer, 2));
+  writeLine(escapeControls(JSON.stringify(value, replacer, 2)));
 }
 
 /** A table with a frame on a terminal; piped, columns by two spaces, so that `awk` and `grep` work on it. */
@@ -39,6 +39,16 @@ export function writeTable(head: readonly string[], rows: readonly (readonly str
   writeLine(rule('╞', '═', '╪', '╡'));
   for (const row of rows) writeLine(line(row));
   writeLine(rule('└', '─', '┴', '┘'));
+}
+
+/** JSON with the control characters escaped that JSON lets through but terminals obey. */
+export function escapeControls(json: string): string {
+  return json.replaceAll(/[\u007f-\u009f]/g, (c) => `\\u00${c.charCodeAt(0).toString(16)}`);
+}
+
+/** Lines of a message that may hold names of unknown origin, each terminal-safe. */
+export function printableLines(text: string): string {
+  return text.split('\n').map(printable).join('\n');
 }
 
 /** A name or message of unknown origin as one terminal-safe line. */

@@ -7,6 +7,7 @@
  * `total` and `bytes` are absent where they are not known.
  */
 import type { OnProgress, Progress } from '../progress.ts';
+import { escapeControls, printableLines } from './output.ts';
 
 export type ProgressForm = 'auto' | 'plain' | 'json' | 'none';
 
@@ -117,7 +118,7 @@ export function progressOutput(form: ProgressForm, quiet: boolean, stream: Strea
     note(text) {
       if (quiet) return;
       clear();
-      stream.write(json ? `${JSON.stringify({ type: 'note', text })}\n` : `${text}\n`);
+      stream.write(json ? `${escapeControls(JSON.stringify({ type: 'note', text }))}\n` : `${printableLines(text)}\n`);
     },
     end: clear,
   };
