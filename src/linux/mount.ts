@@ -2,10 +2,12 @@
  * Read-only composefs mounts: an EROFS image with an overlay above it, whose data-only layer is the object directory.
  *
  * The new mount API (fsopen, fsconfig, fsmount, move_mount) mounts the image file directly where the kernel can (Linux 6.12,
- * CONFIG_EROFS_FS_BACKED_BY_FILE), else through a loop device. The EROFS mount is never attached anywhere: the overlay keeps
- * it alive, so one unmount takes away everything.
+ * CONFIG_EROFS_FS_BACKED_BY_FILE), else through a loop device. The EROFS mount stays attached nowhere: the overlay keeps it
+ * alive, so one unmount takes away everything.
  */
-import { closeSync, constants, openSync } from 'node:fs';
+import { closeSync, constants, mkdtempSync, openSync, rmdirSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { bytes, struct, u32, u64, viewOf } from '../../bytes/struct.ts';
 import { UnsupportedError } from '../../bytes/errors.ts';
 import { EBUSY, EINVAL, ENOENT, ENOTBLK, ENXIO, EOPNOTSUPP, SystemError } from './errno.ts';
@@ -193,19 +195,56 @@ export interface ComposefsMount {
  * any external file fails with EIO: measure an object first.
  */
 export function mountComposefs(mount: ComposefsMount): void {
-  const { image, target } = mount;
+  const { image, name, target, requireVerity = false } = mount;
   const erofs = mountErofs(image);
   let overlay: number;
   try {
-    overlay = mountOverlay(erofs, mount);
+    overlay = mountOverlayAnyhow(erofs, mount);
+  } catch (error) {
+    if (!requireVerity || !isRefusal(error)) throw error;
+    throw new UnsupportedError(
+      `Cannot mount ${name} with fs-verity: the kernel refuses; overlayfs verifies files from Linux 6.6 on`,
+      {},
+      error,
+    );
   } finally {
     closeSync(erofs);
   }
   try {
-    const flags = MOVE_MOUNT_F_EMPTY_PATH;
-    check(moveMount(SYS_move_mount, overlay, '', AT_FDCWD, target, flags), 'move_mount', target);
+    attach(overlay, target);
   } finally {
     closeSync(overlay);
+  }
+}
+
+function attach(mount: number, target: string): void {
+  check(moveMount(SYS_move_mount, mount, '', AT_FDCWD, target, MOVE_MOUNT_F_EMPTY_PATH), 'move_mount', target);
+}
+
+/** True for what kernels say of options and layers that they do not know. */
+function isRefusal(error: unknown): error is SystemError {
+  return isErrno(error, EINVAL, EOPNOTSUPP);
+}
+
+/** Before Linux 6.15, overlayfs takes no layer that is not mounted somewhere; so it is, for a moment. */
+function mountOverlayAnyhow(erofs: number, mount: ComposefsMount): number {
+  try {
+    return mountOverlay(erofs, mount);
+  } catch (error) {
+    if (!isRefusal(error)) throw error;
+  }
+  const path = mkdtempSync(join(tmpdir(), '.cfs-mount-'));
+  try {
+    attach(erofs, path);
+    const layer = openSync(path, constants.O_RDONLY | constants.O_DIRECTORY);
+    try {
+      return mountOverlay(layer, mount);
+    } finally {
+      closeSync(layer);
+      unmount(path, { lazy: true });
+    }
+  } finally {
+    rmdirSync(path);
   }
 }
 
@@ -233,16 +272,11 @@ function mountOverlay(
       try {
         return layers(begin(context)).mount();
       } catch (error) {
-        if (!isErrno(error, EINVAL, EOPNOTSUPP)) throw error;
+        if (!isRefusal(error)) throw error;
         first ??= error;
       }
     }
-    if (!requireVerity) throw first;
-    throw new UnsupportedError(
-      `Cannot mount ${name} with fs-verity: the kernel refuses; overlayfs verifies files from Linux 6.6 on`,
-      {},
-      first,
-    );
+    throw first;
   } finally {
     closeSync(objectsFd);
   }
