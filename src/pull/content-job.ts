@@ -3,7 +3,6 @@
  * it, so that no content crosses a thread. Results travel in batches of a few flat arrays.
  */
 import type { OstreeChecksum } from '../../ostree/checksum.ts';
-import { checksumFromBytes } from '../../ostree/checksum.ts';
 import type { SourceDescription } from '../../ostree/source.ts';
 import type { SerializedError } from '../../bytes/errors.ts';
 import type { ObjectWriterOptions } from '../repository/object-writer.ts';
@@ -48,12 +47,12 @@ export function contentJob(
 
 /** One thread's view of a job. */
 export class JobCounters {
-  readonly #checksums: Uint8Array;
+  readonly #checksums: Buffer;
   readonly #counters: Int32Array;
   readonly #bytes: BigInt64Array;
 
   constructor(job: ContentJob) {
-    this.#checksums = new Uint8Array(job.checksums);
+    this.#checksums = Buffer.from(job.checksums);
     this.#counters = new Int32Array(job.counters);
     this.#bytes = new BigInt64Array(job.bytes);
   }
@@ -67,8 +66,8 @@ export class JobCounters {
     if (this.stopped) return undefined;
     const index = Atomics.add(this.#counters, NEXT, 1);
     if (index >= this.total) return undefined;
-    const bytes = this.#checksums.slice(index * CHECKSUM_SIZE, (index + 1) * CHECKSUM_SIZE);
-    return { index, checksum: checksumFromBytes(bytes) };
+    const at = index * CHECKSUM_SIZE;
+    return { index, checksum: this.#checksums.toString('hex', at, at + CHECKSUM_SIZE) as OstreeChecksum };
   }
 
   addFile(): void {
@@ -144,7 +143,7 @@ export class ResultCollector {
     this.#emit({
       indices: Uint32Array.from(results, ({ index }) => index),
       lengths: Uint32Array.from(results, ({ file }) => file.data.length),
-      data: new Uint8Array(Buffer.concat(results.map(({ file }) => file.data))),
+      data: Buffer.concat(results.map(({ file }) => file.data)),
       objects: results.map(({ file }) => file.object),
       hows: results.map(({ file }) => file.how),
     });
