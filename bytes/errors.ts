@@ -19,7 +19,6 @@ export type ErrorCode =
   | 'NOT_FOUND'
   | 'NO_SPACE'
   | 'PARTIAL'
-  | 'SIGNATURE'
   | 'SYSTEM'
   | 'UNSUPPORTED'
   | 'USAGE';

@@ -39,7 +39,6 @@ const exitCodes: Readonly<Record<ErrorCode, number>> = {
   FORMAT: 4,
   LIMIT: 4,
   PARTIAL: 4,
-  SIGNATURE: 5,
   FETCH: 6,
   NO_SPACE: 7,
   LOCKED: 8,
