@@ -1,4 +1,4 @@
-/** An OSTree repository over HTTP. What it gives is unverified, and bounded: nothing that a server sends can fill memory or disk. */
+/** An OSTree repository over HTTP. What it gives is unverified; metadata is bounded, and a file by the size that its header declares. */
 import { NotFoundError } from '../../bytes/errors.ts';
 import { isChecksum, type OstreeChecksum } from '../checksum.ts';
 import { decodeCommit } from '../commit.ts';
