@@ -5,37 +5,33 @@
  * 2. The files that no stored commit has, on worker threads.
  * 3. The image, the commit stream and the ref, which become visible last, and only once all they reach is durable.
  *
- * Stored commits are readers in front of the source: this commit itself if it was pulled before, the old commit of the same
- * ref, the parent, and a base that the caller names; for a source that waits for a network, all that were stored lately. What they hold is not fetched; a large file counts as held only if its
- * object is there. So a pull of a commit that is stored already fetches nothing, and mends what is missing.
+ * Stored commits are readers in front of the source (bases.ts): this commit itself if it was pulled before, the old commit of the
+ * same ref, the parent, and a base that the caller names; for a source that waits for a network, all that were stored lately.
+ * What they hold is not fetched; a large file counts as held only if its object is there. So a pull of a commit that is stored
+ * already fetches nothing, and mends what is missing.
  */
 import { setImmediate } from 'node:timers/promises';
-import { CfsError, FormatError } from '../../bytes/errors.ts';
 import { checksumOf, isChecksum, type OstreeChecksum } from '../../ostree/checksum.ts';
 import { decodeCommit } from '../../ostree/commit.ts';
 import { decodeArchiveHeader } from '../../ostree/file-header.ts';
 import { verifyMetadataObject } from '../../ostree/object-verify.ts';
 import type { Source } from '../../ostree/source.ts';
 import { encodeCommitStream, streamName } from '../commit/commit-stream.ts';
-import type { StoredObject } from '../commit/content.ts';
-import { readCommitGraph, type CommitGraph, type ReadMetadata } from '../commit/graph.ts';
+import { readCommitGraph, type ReadMetadata } from '../commit/graph.ts';
 import { buildImages, sameImages, storeImages } from '../commit/image.ts';
-import { commitOfRef, commitRef, findBase, findCommit, newestCommits, type StoredCommit } from '../commit/stored.ts';
-import { inspectStoredFile } from '../commit/stored-file.ts';
+import { commitOfRef, commitRef, newestCommits } from '../commit/stored.ts';
 import { commitTree } from '../commit/tree.ts';
 import type { OnProgress } from '../progress.ts';
 import type { ErofsVersion } from '../repository/metadata.ts';
-import type { ObjectWriter } from '../repository/object-writer.ts';
 import type { Repository } from '../repository/repository.ts';
-import type { Transaction } from '../repository/transaction.ts';
 import type { ObjectId } from '../verity/object-id.ts';
+import { Bases, findRequiredBase, reuse } from './bases.ts';
 import { contentJob } from './content-job.ts';
 import { ContentThreads } from './content-pool.ts';
 import type { IngestedFile } from './file-ingest.ts';
 
-/** Stored commits that are searched for what would else be fetched over a network: so many, until they hold so many bytes. */
+/** Stored commits that are searched for what would else be fetched over a network. */
 const MAX_BASES = 32;
-const MAX_BASES_SIZE = 256 * 1024 * 1024;
 /** Metadata objects are small: so many are asked for in place of one file. */
 const REQUESTS_PER_LANE = 4;
 
@@ -157,102 +153,6 @@ export async function pullCommit(
 /** Commit ids, the beginnings of them, and `REF^` name a commit but are no names to give. */
 function isRefName(name: string, commit: OstreeChecksum): boolean {
   return !isChecksum(name) && !name.endsWith('^') && !commit.startsWith(name);
-}
-
-function findRequiredBase(repository: Repository, text: string): OstreeChecksum {
-  const base = findBase(repository, text);
-  if (base !== undefined) return base;
-  throw new CfsError('NOT_FOUND', `Base '${text}' is not a known ostree ref or commit ID in ${repository.path}`);
-}
-
-/** Stored commits, searched in the order in which they were added. */
-class Bases {
-  readonly #repository: Repository;
-  readonly #onNote: ((text: string) => void) | undefined;
-  readonly #commits = new Map<OstreeChecksum, StoredCommit>();
-  /** To be added when the others lack something. */
-  #later: readonly OstreeChecksum[] = [];
-
-  constructor(repository: Repository, onNote: ((text: string) => void) | undefined) {
-    this.#repository = repository;
-    this.#onNote = onNote;
-  }
-
-  /** Adds a commit if it is stored. A damaged one is none: what it held is fetched again. */
-  add(commit: OstreeChecksum | undefined): StoredCommit | undefined {
-    if (commit === undefined || this.#commits.has(commit)) return undefined;
-    try {
-      const stored = findCommit(this.#repository, commit);
-      if (stored !== undefined) this.#commits.set(commit, stored);
-      return stored;
-    } catch (error) {
-      if (!(error instanceof CfsError)) throw error;
-      this.#onNote?.(`The stored commit ${commit} cannot be used as a base: ${error.message}`);
-      return undefined;
-    }
-  }
-
-  /** Adds commits once they are needed, and while there is room for them. */
-  addLater(commits: readonly OstreeChecksum[]): void {
-    this.#later = commits.filter((commit) => !this.#commits.has(commit));
-  }
-
-  /** How many there are, those of later included. */
-  get size(): number {
-    return this.#commits.size + this.#later.length;
-  }
-
-  get(checksum: OstreeChecksum): StoredObject | undefined {
-    for (const { content } of this.#commits.values()) {
-      const found = content.get(checksum);
-      if (found !== undefined) return found;
-    }
-    return this.#searchLater(checksum);
-  }
-
-  #searchLater(checksum: OstreeChecksum): StoredObject | undefined {
-    for (let [next] = this.#later; next !== undefined; [next] = this.#later) {
-      this.#later = this.#held < MAX_BASES_SIZE ? this.#later.slice(1) : [];
-      const found = this.add(next)?.content.get(checksum);
-      if (found !== undefined) return found;
-    }
-    return undefined;
-  }
-
-  /** Bytes of the commits in memory. */
-  get #held(): number {
-    let bytes = 0;
-    for (const { content } of this.#commits.values()) bytes += content.byteLength;
-    return bytes;
-  }
-}
-
-/** What the bases hold of the commit, and the files that they do not. */
-function reuse(
-  graph: CommitGraph,
-  bases: Bases,
-  { writer }: Transaction,
-): { readonly objects: Map<OstreeChecksum, StoredObject>; readonly missing: readonly OstreeChecksum[] } {
-  const objects = new Map<OstreeChecksum, StoredObject>();
-  for (const [checksum, data] of graph.objects) objects.set(checksum, { data, object: undefined });
-  const missing: OstreeChecksum[] = [];
-  for (const checksum of graph.files) {
-    const known = bases.get(checksum);
-    if (known !== undefined && isHeld(checksum, known, writer)) objects.set(checksum, known);
-    else missing.push(checksum);
-  }
-  return { objects, missing };
-}
-
-/** True if nothing of the file need be fetched: an inline one has its checksum, the object of another is there. */
-function isHeld(checksum: OstreeChecksum, stored: StoredObject, writer: ObjectWriter): boolean {
-  try {
-    const file = inspectStoredFile(checksum, stored);
-    return stored.object === undefined ? file.checksum === checksum : writer.has(stored.object, file.size);
-  } catch (error) {
-    if (error instanceof FormatError) return false;
-    throw error;
-  }
 }
 
 function summarize(fetched: readonly IngestedFile[]): Pick<PullResult, 'content' | 'bytesWritten'> {

@@ -1,0 +1,110 @@
+/** Stored commits as readers in front of a source: what they hold of a commit need not be fetched. */
+import { CfsError, FormatError } from '../../bytes/errors.ts';
+import type { OstreeChecksum } from '../../ostree/checksum.ts';
+import type { StoredObject } from '../commit/content.ts';
+import type { CommitGraph } from '../commit/graph.ts';
+import { findBase, findCommit, type StoredCommit } from '../commit/stored.ts';
+import { inspectStoredFile } from '../commit/stored-file.ts';
+import type { ObjectWriter } from '../repository/object-writer.ts';
+import type { Repository } from '../repository/repository.ts';
+import type { Transaction } from '../repository/transaction.ts';
+
+/** Bytes of commits in memory beyond which no more are added for a search. */
+const MAX_BASES_SIZE = 256 * 1024 * 1024;
+
+/** The commit that a ref or id names. @throws CfsError NOT_FOUND */
+export function findRequiredBase(repository: Repository, text: string): OstreeChecksum {
+  const base = findBase(repository, text);
+  if (base !== undefined) return base;
+  throw new CfsError('NOT_FOUND', `Base '${text}' is not a known ostree ref or commit ID in ${repository.path}`);
+}
+
+/** Stored commits, searched in the order in which they were added. */
+export class Bases {
+  readonly #repository: Repository;
+  readonly #onNote: ((text: string) => void) | undefined;
+  readonly #commits = new Map<OstreeChecksum, StoredCommit>();
+  /** To be added when the others lack something. */
+  #later: readonly OstreeChecksum[] = [];
+
+  constructor(repository: Repository, onNote: ((text: string) => void) | undefined) {
+    this.#repository = repository;
+    this.#onNote = onNote;
+  }
+
+  /** Adds a commit if it is stored. A damaged one is none: what it held is fetched again. */
+  add(commit: OstreeChecksum | undefined): StoredCommit | undefined {
+    if (commit === undefined || this.#commits.has(commit)) return undefined;
+    try {
+      const stored = findCommit(this.#repository, commit);
+      if (stored !== undefined) this.#commits.set(commit, stored);
+      return stored;
+    } catch (error) {
+      if (!(error instanceof CfsError)) throw error;
+      this.#onNote?.(`The stored commit ${commit} cannot be used as a base: ${error.message}`);
+      return undefined;
+    }
+  }
+
+  /** Adds commits once they are needed, and while there is room for them. */
+  addLater(commits: readonly OstreeChecksum[]): void {
+    this.#later = commits.filter((commit) => !this.#commits.has(commit));
+  }
+
+  /** How many there are, those of later included. */
+  get size(): number {
+    return this.#commits.size + this.#later.length;
+  }
+
+  get(checksum: OstreeChecksum): StoredObject | undefined {
+    for (const { content } of this.#commits.values()) {
+      const found = content.get(checksum);
+      if (found !== undefined) return found;
+    }
+    return this.#searchLater(checksum);
+  }
+
+  #searchLater(checksum: OstreeChecksum): StoredObject | undefined {
+    for (let [next] = this.#later; next !== undefined; [next] = this.#later) {
+      this.#later = this.#held < MAX_BASES_SIZE ? this.#later.slice(1) : [];
+      const found = this.add(next)?.content.get(checksum);
+      if (found !== undefined) return found;
+    }
+    return undefined;
+  }
+
+  /** Bytes of the commits in memory. */
+  get #held(): number {
+    let bytes = 0;
+    for (const { content } of this.#commits.values()) bytes += content.byteLength;
+    return bytes;
+  }
+}
+
+/** What the bases hold of the commit, and the files that they do not. */
+export function reuse(
+  graph: CommitGraph,
+  bases: Bases,
+  { writer }: Transaction,
+): { readonly objects: Map<OstreeChecksum, StoredObject>; readonly missing: readonly OstreeChecksum[] } {
+  const objects = new Map<OstreeChecksum, StoredObject>();
+  for (const [checksum, data] of graph.objects) objects.set(checksum, { data, object: undefined });
+  const missing: OstreeChecksum[] = [];
+  for (const checksum of graph.files) {
+    const known = bases.get(checksum);
+    if (known !== undefined && isHeld(checksum, known, writer)) objects.set(checksum, known);
+    else missing.push(checksum);
+  }
+  return { objects, missing };
+}
+
+/** True if nothing of the file need be fetched: an inline one has its checksum, the object of another is there. */
+function isHeld(checksum: OstreeChecksum, stored: StoredObject, writer: ObjectWriter): boolean {
+  try {
+    const file = inspectStoredFile(checksum, stored);
+    return stored.object === undefined ? file.checksum === checksum : writer.has(stored.object, file.size);
+  } catch (error) {
+    if (error instanceof FormatError) return false;
+    throw error;
+  }
+}
