@@ -1,6 +1,7 @@
 /** The header fields of a request: identity, credentials, cookies, and what the user adds. */
 import { readFileSync } from 'node:fs';
 import { CfsError } from '../../bytes/errors.ts';
+import { packageVersion } from '../version.ts';
 import { type Cookie, cookieHeader, parseCookieJar } from './cookies.ts';
 import { type Netrc, netrcCredentials, parseNetrc } from './netrc.ts';
 import type { Settings } from './options.ts';
@@ -19,7 +20,7 @@ export class RequestHeaders {
   /** Reads the files that the settings name. @throws CfsError USAGE for header fields that HTTP cannot carry; I/O errors. */
   constructor(settings: Settings) {
     const { auth, netrcFile, cookieFile, userAgent } = settings;
-    this.#userAgent = userAgent ?? `cfs/${version()}`;
+    this.#userAgent = userAgent ?? `cfs/${packageVersion()}`;
     this.#added = checkHeaders(settings.headers ?? []);
     this.#authOrigins = new Set(auth?.origins.map((origin) => parseHttpUrl(origin).origin));
     if (auth?.bearerFile !== undefined) {
@@ -73,16 +74,4 @@ function checkHeaders(headers: readonly (readonly [name: string, value: string])
 function checkValue(what: string, value: string): string {
   if (/^[\t\x20-\x7e\x80-\xff]*$/.test(value)) return value;
   throw new CfsError('USAGE', `Cannot send the ${what}: it has characters that HTTP does not allow`);
-}
-
-function version(): string {
-  // ostree/http in a clone, dist/ostree/http in a package.
-  for (const up of ['../../package.json', '../../../package.json']) {
-    try {
-      return (JSON.parse(readFileSync(new URL(up, import.meta.url), 'utf8')) as { version: string }).version;
-    } catch {
-      // Not the folder of this layout.
-    }
-  }
-  return 'unknown';
 }

@@ -3,24 +3,12 @@
  *
  * A command's file is loaded when the command is dispatched, so that a run pays for no other command.
  */
-import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
+import { packageVersion } from '../../ostree/version.ts';
 import { end, fail } from './failure.ts';
 
 /** The programs this one is a drop-in for, by the name it is called by or by its first argument. */
 const otherPrograms: ReadonlySet<string> = new Set(['mkcomposefs', 'composefs-info', 'mount.composefs']);
-
-function version(): string {
-  // src/cli in a clone, dist/src/cli in a package.
-  for (const up of ['../../package.json', '../../../package.json']) {
-    try {
-      return (JSON.parse(readFileSync(new URL(up, import.meta.url), 'utf8')) as { version: string }).version;
-    } catch {
-      // Not the folder of this layout.
-    }
-  }
-  return 'unknown';
-}
 
 async function main(args: readonly string[]): Promise<void> {
   const calledAs = basename(process.env['CFS_CALLED_AS'] ?? 'cfs');
@@ -31,11 +19,11 @@ async function main(args: readonly string[]): Promise<void> {
     throw new UnsupportedError(`'${other}' is not part of this version of cfs; install the composefs tools for it`);
   }
   if (args.length === 1 && (args[0] === '--version' || args[0] === '-V')) {
-    process.stdout.write(`cfs ${version()}\n`);
+    process.stdout.write(`cfs ${packageVersion()}\n`);
     return;
   }
   const { runProgram } = await import('./program.ts');
-  await runProgram(args, version());
+  await runProgram(args, packageVersion());
 }
 
 /** A reader that goes away (`cfs … | head`) ends the program quietly, as it does others. */
