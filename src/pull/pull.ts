@@ -10,17 +10,12 @@
  * What they hold is not fetched; a large file counts as held only if its object is there. So a pull of a commit that is stored
  * already fetches nothing, and mends what is missing.
  */
-import { setImmediate } from 'node:timers/promises';
-import { checksumOf, isChecksum, type OstreeChecksum } from '../../ostree/checksum.ts';
+import { isChecksum, type OstreeChecksum } from '../../ostree/checksum.ts';
 import { decodeCommit } from '../../ostree/commit.ts';
 import { decodeArchiveHeader } from '../../ostree/file-header.ts';
-import { verifyMetadataObject } from '../../ostree/object-verify.ts';
 import type { Source } from '../../ostree/source.ts';
-import { encodeCommitStream, streamName } from '../commit/commit-stream.ts';
-import { readCommitGraph, type ReadMetadata } from '../commit/graph.ts';
-import { buildImages, sameImages, storeImages } from '../commit/image.ts';
 import { commitOfRef, commitRef, newestCommits } from '../commit/stored.ts';
-import { commitTree } from '../commit/tree.ts';
+import { streamName } from '../commit/commit-stream.ts';
 import type { OnProgress } from '../progress.ts';
 import type { ErofsVersion } from '../repository/metadata.ts';
 import type { Repository } from '../repository/repository.ts';
@@ -29,11 +24,11 @@ import { Bases, findRequiredBase, reuse } from './bases.ts';
 import { contentJob } from './content-job.ts';
 import { ContentThreads } from './content-pool.ts';
 import type { IngestedFile } from './file-ingest.ts';
+import { MetadataReader } from './metadata.ts';
+import { enterPhase, publishCommit } from './publish.ts';
 
 /** Stored commits that are searched for what would else be fetched over a network. */
 const MAX_BASES = 32;
-/** Metadata objects are small: so many are asked for in place of one file. */
-const REQUESTS_PER_LANE = 4;
 
 export interface PullOptions {
   /** The commit that `name` means at the source, if the caller has asked for it already. */
@@ -83,67 +78,44 @@ export async function pullCommit(
   name: string,
   options: PullOptions = {},
 ): Promise<PullResult> {
-  const { signal, onProgress } = options;
+  const { signal } = options;
   const commit = options.commit ?? (await source.resolveRef(name, signal));
   const ref = isRefName(name, commit) ? name : undefined;
   using transaction = await repository.begin({ signal });
+  await using threads = new ContentThreads(options.threads);
 
   const bases = new Bases(repository, options.onNote);
   const self = bases.add(commit);
   if (ref !== undefined) bases.add(commitOfRef(repository, ref));
   if (options.base !== undefined) bases.add(findRequiredBase(repository, options.base));
-  await using threads = new ContentThreads(options.threads);
-  let metadataFetched = 0;
-  const read: ReadMetadata = (type, checksum) => {
-    const known = bases.get(checksum);
-    // What other programs stored need not be what the checksum says.
-    if (known !== undefined && checksumOf(known.data) === checksum) return known.data;
-    metadataFetched++;
-    return source.readObject(type, checksum, signal);
-  };
-  const commitObject = await read('commit', commit);
-  verifyMetadataObject('commit', commit, commitObject);
+  const metadata = new MetadataReader(source, bases, options);
+  const commitObject = await metadata.readCommit(commit);
   bases.add(decodeCommit(commitObject, commit).parent);
-  const waits = source.concurrency > 1;
-  if (waits) bases.addLater(newestCommits(repository, MAX_BASES));
+  if (source.concurrency > 1) bases.addLater(newestCommits(repository, MAX_BASES));
   if (bases.size === 0) threads.warmUp();
-  const graph = await readCommitGraph(
-    commit,
-    (type, checksum) => (type === 'commit' ? commitObject : read(type, checksum)),
-    { signal, onProgress, concurrency: waits ? REQUESTS_PER_LANE * source.concurrency : 1 },
-  );
 
+  const graph = await metadata.readGraph(commit, commitObject);
   const { objects, missing } = reuse(graph, bases, transaction);
-  const job = contentJob(source.describe(), transaction.writerOptions, missing);
-  const fetched = await threads.ingest(job, source, { signal, onProgress });
+  const fetched = await threads.ingest(
+    contentJob(source.describe(), transaction.writerOptions, missing),
+    source,
+    options,
+  );
   for (const [i, checksum] of missing.entries()) objects.set(checksum, fetched[i]!);
 
-  const enter = async (phase: 'image' | 'sync'): Promise<void> => {
-    onProgress?.({ phase, done: 0 });
-    // What follows keeps this thread busy; a signal that has come by now is heard first.
-    await setImmediate();
-    signal?.throwIfAborted();
-  };
-  await enter('image');
-  // The stored stream, if it holds everything that the new one would.
-  const kept = metadataFetched === 0 && missing.length === 0 ? self : undefined;
-  const encode = (): ReturnType<typeof encodeCommitStream> => encodeCommitStream(repository.algorithm, commit, objects);
-  const complete = kept === undefined ? encode() : undefined;
-  const tree = commitTree(graph, (checksum) => objects.get(checksum));
-  const images = buildImages(tree, repository, options.erofsVersion);
-  storeImages(transaction, images);
-  const isKept = kept !== undefined && sameImages(kept, images);
-  const stream = isKept ? kept.stream : transaction.storeBytes(await (complete ?? encode())(images));
-  transaction.linkStream(streamName(commit), stream);
+  await enterPhase('image', options);
+  const published = await publishCommit(repository, transaction, graph, objects, {
+    kept: metadata.fetched === 0 && missing.length === 0 ? self : undefined,
+    erofsVersion: options.erofsVersion,
+  });
   if (ref !== undefined) transaction.linkRef('streams', commitRef(ref), streamName(commit));
-  await enter('sync');
+  await enterPhase('sync', options);
   await transaction.commit();
   return {
     commit,
-    stream,
-    image: images[0].id,
+    ...published,
     ref,
-    metadataFetched,
+    metadataFetched: metadata.fetched,
     filesFetched: missing.length,
     ...summarize(fetched),
     filesReused: graph.files.size - missing.length,

@@ -1,0 +1,59 @@
+/** The metadata of a pull: read from stored commits where they hold it, else from the source. */
+import { checksumOf, type OstreeChecksum } from '../../ostree/checksum.ts';
+import { verifyMetadataObject } from '../../ostree/object-verify.ts';
+import type { HashedMetadataType } from '../../ostree/object-type.ts';
+import type { Source } from '../../ostree/source.ts';
+import { readCommitGraph, type CommitGraph } from '../commit/graph.ts';
+import type { OnProgress } from '../progress.ts';
+import type { Bases } from './bases.ts';
+
+/** Metadata objects are small: so many are asked for in place of one file. */
+const REQUESTS_PER_LANE = 4;
+
+interface ReadOptions {
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: OnProgress | undefined;
+}
+
+export class MetadataReader {
+  readonly #source: Source;
+  readonly #bases: Bases;
+  readonly #options: ReadOptions;
+  #fetched = 0;
+
+  constructor(source: Source, bases: Bases, options: ReadOptions) {
+    this.#source = source;
+    this.#bases = bases;
+    this.#options = options;
+  }
+
+  /** Objects read from the source so far. */
+  get fetched(): number {
+    return this.#fetched;
+  }
+
+  /** The verified bytes of a commit object. */
+  async readCommit(checksum: OstreeChecksum): Promise<Uint8Array> {
+    const bytes = await this.#read('commit', checksum);
+    verifyMetadataObject('commit', checksum, bytes);
+    return bytes;
+  }
+
+  /** The graph of the commit whose object was read. */
+  readGraph(commit: OstreeChecksum, commitObject: Uint8Array): Promise<CommitGraph> {
+    const { concurrency } = this.#source;
+    return readCommitGraph(
+      commit,
+      (type, checksum) => (type === 'commit' ? commitObject : this.#read(type, checksum)),
+      { ...this.#options, concurrency: concurrency > 1 ? REQUESTS_PER_LANE * concurrency : 1 },
+    );
+  }
+
+  #read(type: HashedMetadataType, checksum: OstreeChecksum): Uint8Array | Promise<Uint8Array> {
+    const known = this.#bases.get(checksum);
+    // What other programs stored need not be what the checksum says.
+    if (known !== undefined && checksumOf(known.data) === checksum) return known.data;
+    this.#fetched++;
+    return this.#source.readObject(type, checksum, this.#options.signal);
+  }
+}
