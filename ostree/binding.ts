@@ -71,7 +71,7 @@ export function verifyNotOlder(current: DatedCommit, target: DatedCommit): void 
     'CONFLICT',
     `Upgrade target revision '${target.checksum}' with timestamp '${formatTime(target.timestamp)}' is chronologically ` +
       `older than current revision '${current.checksum}' with timestamp '${formatTime(current.timestamp)}'; ` +
-      'use --allow-downgrade to permit',
+      'pull without the check of timestamps to permit it',
     { target: target.checksum, current: current.checksum },
   );
 }

@@ -2,13 +2,14 @@
 import type { Command } from 'commander';
 import { openLocalSource } from '../pull/source.ts';
 import { action, examples, type Context } from './context.ts';
+import { addPullOptions, pullOptions, type PullCommandOptions } from './pull-options.ts';
 import { pullInto } from './pull-result.ts';
 
 export function define(command: Command): void {
   command
     .argument('<ostree-repo>', 'path of an OSTree repository, of any mode')
-    .argument('<ref>', 'ref, commit id, the beginning of one, or any of these with ^ for the parent')
-    .option('--base-name <ref>', 'a stored ref or commit whose objects need not be read again');
+    .argument('<ref>', 'ref, commit id, the beginning of one, or any of these with ^ for the parent');
+  addPullOptions(command);
   examples(
     command,
     'cfs ostree pull-local /ostree/repo fedora/x86_64/iot',
@@ -17,12 +18,7 @@ export function define(command: Command): void {
   action(command, run);
 }
 
-async function run(
-  context: Context,
-  path: string,
-  ref: string,
-  options: { readonly baseName?: string },
-): Promise<void> {
+async function run(context: Context, path: string, ref: string, options: PullCommandOptions): Promise<void> {
   using source = openLocalSource(path);
-  await pullInto(context, source, ref, options.baseName);
+  await pullInto(context, source, ref, pullOptions(options));
 }

@@ -3,17 +3,16 @@ import type { Command } from 'commander';
 import { openHttpSource } from '../../ostree/http/source.ts';
 import { action, examples, type Context } from './context.ts';
 import { addHttpOptions, transportOptions, type HttpOptions } from './http-options.ts';
+import { addPullOptions, pullOptions, type PullCommandOptions } from './pull-options.ts';
 import { pullInto } from './pull-result.ts';
 
-interface Options extends HttpOptions {
-  readonly baseName?: string;
-}
+type Options = HttpOptions & PullCommandOptions;
 
 export function define(command: Command): void {
   command
     .argument('<url>', 'http or https URL of an OSTree repository')
-    .argument('<ref>', 'ref or commit id, also with ^ for the parent')
-    .option('--base-name <ref>', 'a stored ref or commit whose objects need not be fetched again');
+    .argument('<ref>', 'ref or commit id, also with ^ for the parent');
+  addPullOptions(command);
   addHttpOptions(command);
   examples(
     command,
@@ -25,5 +24,5 @@ export function define(command: Command): void {
 
 async function run(context: Context, url: string, ref: string, options: Options): Promise<void> {
   using source = openHttpSource(url, transportOptions(options));
-  await pullInto(context, source, ref, options.baseName);
+  await pullInto(context, source, ref, pullOptions(options));
 }

@@ -1,18 +1,18 @@
 /** A pull into the repository that the options name, and what it says when it is done: the ids on stdout, a summary on stderr. */
 import type { Source } from '../../ostree/source.ts';
-import { pullCommit, type PullResult } from '../pull/pull.ts';
+import { pullCommit, type PullOptions, type PullResult } from '../pull/pull.ts';
 import type { Context } from './context.ts';
 import { writeJson, writeLine } from './output.ts';
 import { formatBytes } from './progress.ts';
 
-export async function pullInto(context: Context, source: Source, ref: string, base: string | undefined): Promise<void> {
+export async function pullInto(context: Context, source: Source, ref: string, options: PullOptions): Promise<void> {
   const begun = performance.now();
   // An unknown ref is told before a repository is made.
   const commit = await source.resolveRef(ref, context.signal);
   using repository = await context.openOrMakeRepository();
   const result = await pullCommit(repository, source, ref, {
+    ...options,
     commit,
-    base,
     erofsVersion: context.erofsVersion,
     signal: context.signal,
     onProgress: context.output.onProgress,

@@ -21,6 +21,7 @@ import type { ErofsVersion } from '../repository/metadata.ts';
 import type { Repository } from '../repository/repository.ts';
 import type { ObjectId } from '../verity/object-id.ts';
 import { Bases, findRequiredBase, reuse } from './bases.ts';
+import { verifyCommit, type CommitChecks } from './commit-checks.ts';
 import { contentJob } from './content-job.ts';
 import { ContentThreads } from './content-pool.ts';
 import type { IngestedFile } from './file-ingest.ts';
@@ -35,6 +36,8 @@ export interface PullOptions {
   readonly commit?: OstreeChecksum | undefined;
   /** A stored ref or commit whose objects need not be fetched. */
   readonly base?: string | undefined;
+  /** By default only the bindings of the commit are verified. */
+  readonly checks?: CommitChecks | undefined;
   /** Format of the image, instead of the repository's default. */
   readonly erofsVersion?: ErofsVersion | undefined;
   /** The most threads that ingest content, this one included; by default the number of processors. */
@@ -90,6 +93,7 @@ export async function pullCommit(
   if (options.base !== undefined) bases.add(findRequiredBase(repository, options.base));
   const metadata = new MetadataReader(source, bases, options);
   const commitObject = await metadata.readCommit(commit);
+  verifyCommit(repository, commit, commitObject, ref, options.checks ?? {});
   bases.add(decodeCommit(commitObject, commit).parent);
   if (source.concurrency > 1) bases.addLater(newestCommits(repository, MAX_BASES));
   if (bases.size === 0) threads.warmUp();
