@@ -7,13 +7,14 @@ export interface CommandFile {
 }
 
 export interface CommandEntry {
-  /** `fsck`, or group and command: `ostree pull-local`. */
+  /** `fsck`, or groups and command: `ostree pull-local`, `ostree remote add`. */
   readonly words: string;
   readonly summary: string;
   readonly aliases?: readonly string[];
   readonly load: () => Promise<CommandFile>;
 }
 
+/** What the groups are for, by their words. */
 export const groups: Readonly<Record<string, string>> = {
   ostree: 'Work with OSTree commits',
 };

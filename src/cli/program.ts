@@ -31,24 +31,29 @@ function addGlobals(program: Command): void {
     );
 }
 
-function group(program: Command, name: string): Command {
-  const summary = groups[name]!;
-  return (
-    program.commands.find((command) => command.name() === name) ??
-    program.command(name).summary(summary).description(summary)
-  );
+/** The command that `words` lead to, groups made on the way. */
+function group(program: Command, words: readonly string[]): Command {
+  return words.reduce((parent, name, i) => {
+    const summary = groups[words.slice(0, i + 1).join(' ')]!;
+    return (
+      parent.commands.find((command) => command.name() === name) ??
+      parent.command(name).summary(summary).description(summary)
+    );
+  }, program);
 }
 
 /** Adds `entry` to its group; its own file is loaded when it is about to be parsed. */
 function addCommand(program: Command, entry: CommandEntry): void {
   const words = entry.words.split(' ');
-  const name = words.at(-1)!;
-  const parent = words.length === 1 ? program : group(program, words[0]!);
-  parent
-    .command(name)
+  group(program, words.slice(0, -1))
+    .command(words.at(-1)!)
     .summary(entry.summary)
     .description(entry.summary)
     .aliases([...(entry.aliases ?? [])]);
+}
+
+function allOf(command: Command): Command[] {
+  return [command, ...command.commands.flatMap(allOf)];
 }
 
 function find(command: Command): CommandEntry | undefined {
@@ -78,7 +83,7 @@ Examples:
     );
   addGlobals(program);
   for (const entry of commands) addCommand(program, entry);
-  for (const command of [program, ...program.commands, ...program.commands.flatMap((group) => group.commands)]) {
+  for (const command of allOf(program)) {
     command
       .configureOutput({ writeOut })
       .exitOverride()
