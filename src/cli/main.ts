@@ -6,17 +6,29 @@
 import { basename } from 'node:path';
 import { packageVersion } from '../../ostree/version.ts';
 import { end, fail } from './failure.ts';
+import type { ToolFile } from './tools/tool.ts';
 
 /** The programs this one is a drop-in for, by the name it is called by or by its first argument. */
-const otherPrograms: ReadonlySet<string> = new Set(['mkcomposefs', 'composefs-info', 'mount.composefs']);
+const tools: ReadonlyMap<string, () => Promise<ToolFile>> = new Map([
+  ['mkcomposefs', () => import('./tools/mkcomposefs.ts')],
+]);
+
+/** Drop-ins that are not there yet. */
+const missingTools: ReadonlySet<string> = new Set(['composefs-info', 'mount.composefs']);
 
 async function main(args: readonly string[]): Promise<void> {
   const calledAs = basename(process.env['CFS_CALLED_AS'] ?? 'cfs');
   delete process.env['CFS_CALLED_AS'];
-  const other = [calledAs, args[0]].find((name) => name !== undefined && otherPrograms.has(name));
-  if (other !== undefined) {
-    const { UnsupportedError } = await import('../../bytes/errors.ts');
-    throw new UnsupportedError(`'${other}' is not part of this version of cfs; install the composefs tools for it`);
+  const name = [calledAs, args[0]].find((each) => each !== undefined && (tools.has(each) || missingTools.has(each)));
+  if (name !== undefined) {
+    const load = tools.get(name);
+    if (load === undefined) {
+      const { UnsupportedError } = await import('../../bytes/errors.ts');
+      throw new UnsupportedError(`'${name}' is not part of this version of cfs; install the composefs tools for it`);
+    }
+    const tool = await load();
+    process.exitCode = await tool.runTool(name, name === calledAs ? args : args.slice(1));
+    return;
   }
   if (args.length === 1 && (args[0] === '--version' || args[0] === '-V')) {
     process.stdout.write(`cfs ${packageVersion()}\n`);

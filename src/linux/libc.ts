@@ -67,6 +67,14 @@ export function lastErrno(): number {
   return errno;
 }
 
+let strerrorCall: ((errno: number) => string) | undefined;
+
+/** The C library's words for an `errno`, such as `No such file or directory`. */
+export function strerror(number: number): string {
+  strerrorCall ??= load().func('strerror', 'const char *', ['int']) as (errno: number) => string;
+  return strerrorCall(number);
+}
+
 /** Gives `result` back unless it is -1, which throws what `errno` says. Call it on the result directly. */
 export function check(result: number, syscall: string, path?: string): number {
   if (result === -1) throw new SystemError(lastErrno(), syscall, path);

@@ -40,7 +40,7 @@ describe('cfs, started as a program', () => {
   });
 
   it('called by the name of another program says what it is not', () => {
-    for (const name of ['mkcomposefs', 'composefs-info', 'mount.composefs']) {
+    for (const name of ['composefs-info', 'mount.composefs']) {
       const run = spawnSync(cfs, [name, '--help'], { encoding: 'utf8' });
       assert.equal(run.status, 1);
       assert.match(run.stderr, new RegExp(`'${name}' is not part of this version`));

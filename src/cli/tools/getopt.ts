@@ -51,10 +51,12 @@ export function parseCommandLine<Table extends OptionTable>(
       operands.push(arg);
       continue;
     }
-    const parsed = arg.startsWith('--') ? [longOption(arg, table, next)] : shortOptions(arg, table, next);
+    const parsed: readonly (ParsedOption<Name> | Problem)[] = arg.startsWith('--')
+      ? [longOption(arg, table, next)]
+      : shortOptions(arg, table, next);
     for (const each of parsed) {
       if (each instanceof Problem) problem = each;
-      else options.push(each as ParsedOption<Name>);
+      else options.push(each);
     }
   }
   return { options, operands, problem };

@@ -47,7 +47,7 @@ test('parseCommandLine() says whether an option is unknown or lacks its value', 
 });
 
 test('parseCommandLine() keeps the order of operands, and reads them again as what they are', () => {
-  const word = fc.constantFrom(
+  const word = fc.constantFrom<string[]>(
     '--flag',
     '--fl',
     '--basedir',

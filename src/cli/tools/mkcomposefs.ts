@@ -1,0 +1,115 @@
+/** `mkcomposefs SOURCE IMAGE`: a composefs image of a directory or of a dump file, as the composefs C tool makes it. */
+import { closeSync, openSync, readSync } from 'node:fs';
+import { FormatError, UnsupportedError } from '../../../bytes/errors.ts';
+import { planImage } from '../../erofs/plan.ts';
+import { imageChunks } from '../../erofs/write.ts';
+import { DumpParser } from '../../tree/dumpfile-parse.ts';
+import type { Directory } from '../../tree/tree.ts';
+import { VerityHasher } from '../../verity/digest.ts';
+import type { ObjectId } from '../../verity/object-id.ts';
+import { writeLine } from '../output.ts';
+import { openOutput, type ImageOutput } from './image-output.ts';
+import { parseMkcomposefs, usage, type MkcomposefsOptions } from './mkcomposefs-options.ts';
+import { exitCodeOf, reason, ToolFailure } from './tool.ts';
+
+const READ_SIZE = 1 << 20;
+
+export function runTool(calledAs: string, args: readonly string[]): Promise<number> {
+  return exitCodeOf(async () => {
+    const options = parseMkcomposefs(calledAs, args);
+    if (options === undefined) process.stdout.write(usage(calledAs));
+    else await new Mkcomposefs(calledAs, options).run();
+  });
+}
+
+class Mkcomposefs {
+  readonly #calledAs: string;
+  readonly #options: MkcomposefsOptions;
+
+  constructor(calledAs: string, options: MkcomposefsOptions) {
+    this.#calledAs = calledAs;
+    this.#options = options;
+  }
+
+  async run(): Promise<void> {
+    const { image, printDigest } = this.#options;
+    using output = image === undefined ? undefined : this.#openOutput(image);
+    const tree = await this.#readTree();
+    const digest = this.#writeImage(tree, output);
+    output?.commit();
+    if (printDigest) writeLine(digest);
+  }
+
+  #fail(problem: string): ToolFailure {
+    return new ToolFailure(`${this.#calledAs}: ${problem}\n`);
+  }
+
+  #openOutput(image: string): ImageOutput {
+    try {
+      return openOutput(image);
+    } catch (error) {
+      throw this.#fail(image === '-' ? reason(error) : `failed to open output file: ${reason(error)}`);
+    }
+  }
+
+  #readTree(): Promise<Directory> {
+    const { source, fromFile } = this.#options;
+    if (!fromFile)
+      throw new UnsupportedError(`Cannot read ${source}: directories are not read yet, give a dump with --from-file`);
+    return this.#readDump(source);
+  }
+
+  async #readDump(path: string): Promise<Directory> {
+    const parser = new DumpParser();
+    try {
+      if (path === '-') for await (const chunk of process.stdin) parser.push(chunk as Buffer);
+      else this.#pushFile(path, parser);
+      return parser.finish();
+    } catch (error) {
+      if (!(error instanceof FormatError)) throw error;
+      // The parser's own words are those of C; where it was goes on a line of its own.
+      const problem = error.message.slice(`Invalid ${error.format}: ${error.field}: `.length);
+      const where = error.field.startsWith('line ') ? `\nin ${error.field} of ${path === '-' ? 'stdin' : path}` : '';
+      throw this.#fail(problem + where);
+    }
+  }
+
+  #pushFile(path: string, parser: DumpParser): void {
+    let fd: number;
+    try {
+      fd = openSync(path, 'r');
+    } catch (error) {
+      throw this.#fail(`open \`${path}\`: ${reason(error)}`);
+    }
+    try {
+      const buffer = Buffer.allocUnsafeSlow(READ_SIZE);
+      for (let length = 1; length > 0;) {
+        length = readSync(fd, buffer);
+        parser.push(buffer.subarray(0, length));
+      }
+    } finally {
+      closeSync(fd);
+    }
+  }
+
+  /** Writes the image as it is made, and gives its digest if that is asked for. */
+  #writeImage(tree: Directory, output: ImageOutput | undefined): ObjectId {
+    const { minVersion, maxVersion, printDigest } = this.#options;
+    try {
+      const hasher = new VerityHasher('sha256');
+      for (const chunk of imageChunks(planImage(tree, versions(minVersion, maxVersion)))) {
+        if (printDigest) hasher.update(chunk);
+        output?.write(chunk);
+      }
+      return hasher.digest();
+    } catch (error) {
+      throw this.#fail(`cannot write file: ${reason(error)}`);
+    }
+  }
+}
+
+/** The lowest version, and the one that may be chosen for whiteouts. */
+function versions(min: number, max: number): { version: 0 | 1; maxVersion: 0 | 1 } {
+  if (min < 0 || min > 1 || max < 0 || max > 1) throw new Error('Invalid argument');
+  return { version: min === 1 ? 1 : 0, maxVersion: max === 1 ? 1 : 0 };
+}
