@@ -5,7 +5,7 @@ import { readRef } from '../repository/refs.ts';
 import { readStream, streamContent } from '../repository/streams.ts';
 import { action, examples, type Context } from './context.ts';
 import { usageError } from './failure.ts';
-import { writeJson, writeOut } from './output.ts';
+import { writeChunk, writeJson } from './output.ts';
 
 const REFS = 'refs/';
 
@@ -32,5 +32,5 @@ async function run(context: Context, name: string): Promise<void> {
     return;
   }
   if (process.stdout.isTTY) throw usageError('A stream is binary; send it to a file or a pipe');
-  for (const piece of streamContent(repository, stream)) writeOut(piece);
+  for (const piece of streamContent(repository, stream)) await writeChunk(piece);
 }

@@ -55,6 +55,9 @@ export const commands: readonly CommandEntry[] = [
   },
   { words: 'ostree images', summary: 'List the named commits', load: () => import('./ostree-images.ts') },
   { words: 'ostree inspect', summary: 'Show a commit and its metadata', load: () => import('./ostree-inspect.ts') },
+  { words: 'ostree log', summary: 'Show a commit and its stored ancestors', load: () => import('./ostree-log.ts') },
+  { words: 'ostree ls', summary: 'List files of a commit', load: () => import('./ostree-ls.ts') },
+  { words: 'ostree cat', summary: 'Write files of a commit', load: () => import('./ostree-cat.ts') },
   { words: 'ostree dump', summary: "Write a commit's tree as dump text", load: () => import('./ostree-dump.ts') },
   {
     words: 'ostree compute-id',
@@ -68,5 +71,10 @@ export const commands: readonly CommandEntry[] = [
   },
   { words: 'ostree tag', summary: 'Give a stored commit a name', load: () => import('./ostree-tag.ts') },
   { words: 'ostree untag', summary: 'Remove a name from a commit', load: () => import('./ostree-untag.ts') },
+  {
+    words: 'ostree export',
+    summary: 'Write a commit to an OSTree repository on disk',
+    load: () => import('./ostree-export.ts'),
+  },
   { words: 'ostree mount', summary: "Mount a commit's image", load: () => import('./ostree-mount.ts') },
 ];

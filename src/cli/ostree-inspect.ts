@@ -1,9 +1,8 @@
 /** `cfs ostree inspect COMMIT`: the commit object. */
 import type { Command } from 'commander';
-import { print } from '../../gvariant/src/print.ts';
-import type { Variant } from '../../gvariant/src/value.ts';
 import { decodeCommit } from '../../ostree/commit.ts';
 import { readCommit, resolveCommit } from '../commit/stored.ts';
+import { dateText, metadataText } from './commit-text.ts';
 import { action, examples, type Context } from './context.ts';
 import { printable, writeJson, writeLine } from './output.ts';
 
@@ -20,7 +19,7 @@ async function run(context: Context, name: string, options: { readonly metadata?
   const stored = readCommit(repository, resolveCommit(repository, name));
   const commit = decodeCommit(stored.content.get(stored.checksum)!.data, stored.checksum);
   const metadata = commit.metadata.map(([key, value]) => [key, metadataText(value)] as const);
-  const date = dateText(commit.timestamp);
+  const date = dateText(commit.timestamp, 'UTC');
   if (context.json) {
     writeJson({
       commit: stored.checksum,
@@ -49,18 +48,4 @@ async function run(context: Context, name: string, options: { readonly metadata?
   for (const text of [commit.subject, commit.body]) {
     if (text !== '') writeLine(`\n${text.trimEnd().split('\n').map(printable).join('\n')}`);
   }
-}
-
-/** Strings as they are, arrays of strings without quotes, anything else as GVariant text. */
-function metadataText({ type, value }: Variant): string {
-  if (type === 's') return value as string;
-  if (type === 'as') return `[${[...(value as Iterable<string>)].join(', ')}]`;
-  return print(type, value as never, { annotate: false });
-}
-
-/** `2023-11-17 22:13:20 UTC`, or the bare number of seconds where there is no such date. */
-function dateText(timestamp: bigint): string {
-  const date = new Date(Number(timestamp) * 1000);
-  if (Number.isNaN(date.getTime())) return String(timestamp);
-  return date.toISOString().replace('T', ' ').replace('.000Z', ' UTC');
 }

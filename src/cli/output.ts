@@ -1,13 +1,21 @@
 /** Results on stdout: lines, JSON and tables. Notes and progress go to stderr and are not here. */
+import { once } from 'node:events';
+
 /** Where results go. A pipe takes them piece by piece: the process ends by `end` of failure.ts, which waits for that. */
 export const results = {
-  write(data: string | Uint8Array): void {
-    process.stdout.write(data);
+  /** @returns false if a slow reader should be waited for. */
+  write(data: string | Uint8Array): boolean {
+    return process.stdout.write(data);
   },
 };
 
 export function writeOut(data: string | Uint8Array): void {
   results.write(data);
+}
+
+/** A piece of something large: waits for a reader that is slower. */
+export async function writeChunk(data: Uint8Array): Promise<void> {
+  if (!results.write(data)) await once(process.stdout, 'drain');
 }
 
 export function writeLine(line: string): void {
