@@ -29,6 +29,7 @@ export async function checkCommitStream(store: ObjectStore, name: string, stream
     const graph = await storedGraph({ checksum: commit, content: decoded.content });
     const problems = [...graph.files].flatMap((file) => checkFile(store, file, decoded.content.get(file)));
     if (problems.length > 0) return problems;
+    if (graph.partial) return decoded.images.map((image) => `is a partial commit, but names image ${image}`);
     const tree = commitTree(graph, (file) => decoded.content.get(file));
     return decoded.images.flatMap((image) => checkImage(store, image, tree));
   } catch (error) {

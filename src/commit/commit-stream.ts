@@ -1,6 +1,7 @@
 /**
  * Commit streams: the splitstream `ostree-commit-<checksum>` that holds all OSTree objects of a commit, names the objects with
- * the contents of its large files, and refers to the commit's image as `composefs.image`.
+ * the contents of its large files, and refers to the commit's image as `composefs.image`. That of a partial commit holds some of the
+ * objects, says so, and names no image.
  */
 import { FormatError } from '../../bytes/errors.ts';
 import type { OstreeChecksum } from '../../ostree/checksum.ts';
@@ -38,14 +39,16 @@ export interface CommitStream {
 /**
  * Begins to encode a commit stream: its content is compressed on another thread while the caller builds the images that it is to
  * name.
+ * @param partial marks a commit of which objects are missing; it has no image.
  * @returns what completes the stream once the images are known, and gives its bytes.
  */
 export function encodeCommitStream(
   algorithm: HashAlgorithm,
   commit: OstreeChecksum,
   objects: ReadonlyMap<OstreeChecksum, StoredObject>,
+  partial = false,
 ): (images: readonly { readonly id: ObjectId }[]) => Promise<Uint8Array> {
-  const { content, objectRefs } = encodeContent(commit, objects);
+  const { content, objectRefs } = encodeContent(commit, objects, partial);
   const writer = new SplitstreamWriter({ algorithm, contentType: ContentType.ostreeCommit });
   for (const id of objectRefs) writer.addObjectRef(id);
   writer.writeInline(content);

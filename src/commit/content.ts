@@ -4,7 +4,7 @@
  * | offset     | size   | what                                                                                            |
  * |------------|--------|-------------------------------------------------------------------------------------------------|
  * | 0          | 4      | index of the commit object in the id table                                                       |
- * | 4          | 4      | flags, 0                                                                                         |
+ * | 4          | 4      | flags: bit 0 for a partial commit, of which objects are missing                                  |
  * | 8          | 1024   | 256 bucket ends: entry b is the number of ids whose first byte is at most b                      |
  * | 1032       | 32 · n | object ids (OSTree checksums), strictly ascending                                                |
  * | 1032 + 32n | 12 · n | object info in the same order: data offset / 8, data length, index into the stream's object refs |
@@ -38,6 +38,8 @@ const IDS_AT = BUCKETS_AT + 256 * 4;
 const ID_SIZE = 32;
 const ALIGNMENT = 8;
 const NO_OBJECT = 0xffff_ffff;
+/** Ours: composefs-rs writes no flags, ignores them, and fails where it misses an object. */
+const PARTIAL = 1;
 
 function align(length: number): number {
   return Math.ceil(length / ALIGNMENT) * ALIGNMENT;
@@ -47,6 +49,7 @@ function align(length: number): number {
 export function encodeContent(
   commit: OstreeChecksum,
   objects: ReadonlyMap<OstreeChecksum, StoredObject>,
+  partial = false,
 ): { readonly content: Uint8Array; readonly objectRefs: readonly ObjectId[] } {
   const ids = [...objects.keys()].sort();
   const infoAt = IDS_AT + ids.length * ID_SIZE;
@@ -74,7 +77,7 @@ export function encodeContent(
     view.setUint32(infoAt + i * objectInfo.size + 8, objectRef, true);
     offset += align(data.length);
   }
-  header.write(view, 0, { commitIndex: ids.indexOf(commit), flags: 0 });
+  header.write(view, 0, { commitIndex: ids.indexOf(commit), flags: partial ? PARTIAL : 0 });
   for (let bucket = 0, count = 0; bucket < 256; bucket++) {
     while (count < ids.length && content[IDS_AT + count * ID_SIZE] === bucket) count++;
     view.setUint32(BUCKETS_AT + bucket * 4, count, true);
@@ -85,6 +88,8 @@ export function encodeContent(
 /** The decoded content; data is given as views. Everything but the data is checked when it is made. */
 export class CommitContent {
   readonly commit: OstreeChecksum;
+  /** True for a commit that was pulled in part: objects that its tree names may be missing. */
+  readonly partial: boolean;
   /** Number of objects. */
   readonly size: number;
   readonly #content: Buffer;
@@ -112,9 +117,10 @@ export class CommitContent {
     this.#objectRefs = objectRefs;
     this.#checkIds();
     for (let i = 0; i < count; i++) this.#checkInfo(i);
-    const { commitIndex } = header.read(view);
+    const { commitIndex, flags } = header.read(view);
     if (commitIndex >= count) throw new FormatError(FORMAT, 'commitIndex', `${commitIndex} of ${count} objects`, 0);
     this.commit = this.#id(commitIndex);
+    this.partial = (flags & PARTIAL) !== 0;
   }
 
   /** All bytes that are held in memory. */

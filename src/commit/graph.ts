@@ -2,8 +2,7 @@
  * The metadata graph of one commit: the commit, every dirtree and dirmeta that it reaches, verified and decoded, and the
  * checksums of its files. It is read once, from a source or from a stored commit stream, and then serves the pull and the tree.
  *
- * Objects are shared within the graph, so a small graph can stand for a tree too large for any machine: thirty dirtrees that
- * name the next one twice are 2^30 directories. The size of the tree is therefore computed on the graph, before any tree is made.
+ * A partial graph is that of some paths, or of what is stored of a commit that was pulled in part.
  */
 import { setImmediate as pause } from 'node:timers/promises';
 import { CfsError, FormatError } from '../../bytes/errors.ts';
@@ -14,16 +13,8 @@ import { decodeDirTree, type DirTree } from '../../ostree/dirtree.ts';
 import { verifyMetadataObject } from '../../ostree/object-verify.ts';
 import type { HashedMetadataType } from '../../ostree/object-type.ts';
 import type { OnProgress } from '../progress.ts';
-
-/** Paths of at most PATH_MAX bytes cannot be deeper: each level has a slash and a name. */
-const MAX_DEPTH = 2048;
-/** Directories, files and symlinks of a tree. */
-const MAX_INODES = 10_000_000;
-/**
- * A tree of more inodes than the first number may have so many for each entry of its dirtrees. Real trees have one, but for some
- * directories that are the same; 21 dirtrees that name the next one twice are two million directories and gigabytes of memory.
- */
-const MAX_SHARED = { inodes: 200_000, perEntry: 32 };
+import { checkTreeSize, MAX_INODES } from './graph-size.ts';
+import { NO_ENTRIES, selectDirectory, selectsFile, union, WHOLE_TREE, type Selection } from './subpaths.ts';
 
 /** Bytes of metadata: real commits have some tens of millions at most. */
 const MAX_SIZE = 1024 * 1024 * 1024;
@@ -40,10 +31,16 @@ export interface CommitGraph {
   readonly objects: ReadonlyMap<OstreeChecksum, Uint8Array>;
   /** Regular files and symlinks, in the order in which the tree first names them. */
   readonly files: ReadonlySet<OstreeChecksum>;
+  /** True if the tree has objects that are not in it. */
+  readonly partial: boolean;
 }
 
-/** Gives the bytes of an object, which need not be verified. */
-export type ReadMetadata = (type: HashedMetadataType, checksum: OstreeChecksum) => Uint8Array | Promise<Uint8Array>;
+/** Gives the bytes of an object, which need not be verified. The signal ends reads that nobody waits for any more. */
+export type ReadMetadata = (
+  type: HashedMetadataType,
+  checksum: OstreeChecksum,
+  signal: AbortSignal,
+) => Uint8Array | Promise<Uint8Array>;
 
 export interface WalkOptions {
   readonly onProgress?: OnProgress | undefined;
@@ -52,158 +49,176 @@ export interface WalkOptions {
   readonly concurrency?: number;
   /** Most bytes of metadata, 1 GiB unless given. */
   readonly limit?: number;
+  /** What of the tree is read: all of it unless given; undefined for nothing but the commit. */
+  readonly selection?: Selection | undefined;
+  /** Objects that are taken into the graph wherever the tree names them, whatever is selected. */
+  readonly has?: ((checksum: OstreeChecksum) => boolean) | undefined;
 }
 
-type Reference = readonly [type: 'dirtree' | 'dirmeta', checksum: OstreeChecksum];
-
 /**
- * Reads the whole graph of a commit.
+ * Reads the graph of a commit.
  * @throws ChecksumError, FormatError for a bad object; CfsError LIMIT for a tree past the limits; whatever `read` throws.
  */
 export async function readCommitGraph(
   checksum: OstreeChecksum,
   read: ReadMetadata,
-  { onProgress, signal, concurrency = 1, limit = MAX_SIZE }: WalkOptions = {},
+  options: WalkOptions = {},
 ): Promise<CommitGraph> {
-  const objects = new Map<OstreeChecksum, Uint8Array>();
-  const dirtrees = new Map<OstreeChecksum, DirTree>();
-  const dirmetas = new Map<OstreeChecksum, DirMeta>();
-  const files = new Set<OstreeChecksum>();
-  const queued = new Map<OstreeChecksum, string>();
-  const queue: Reference[] = [];
-
-  let size = 0;
-  let entries = 0;
-  const tooLarge = (problem: string): CfsError =>
-    new CfsError('LIMIT', `Cannot use commit ${checksum}: ${problem}`, { object: checksum });
-
-  const accept = (type: HashedMetadataType, name: OstreeChecksum, bytes: Uint8Array): void => {
-    verifyMetadataObject(type, name, bytes);
-    objects.set(name, bytes);
-    size += bytes.length;
-    if (size > limit) throw tooLarge(`more than ${limit} bytes of metadata`);
-    onProgress?.({ phase: 'metadata', done: objects.size });
-  };
-  const enqueue = (type: 'dirtree' | 'dirmeta', name: OstreeChecksum): void => {
-    const known = queued.get(name);
-    if (known === undefined) queue.push([type, name]);
-    else if (known !== type) throw new FormatError(`${type} ${name}`, 'checksum', `also used as a ${known}`);
-    queued.set(name, type);
-  };
-  const visit = ([type, name]: Reference, bytes: Uint8Array): void => {
-    accept(type, name, bytes);
-    if (type === 'dirmeta') {
-      dirmetas.set(name, decodeDirMeta(bytes, name));
-      return;
-    }
-    const tree = decodeDirTree(bytes, name);
-    dirtrees.set(name, tree);
-    // The size of the tree is only known at the end, but it is no less than this.
-    entries += tree.files.length + tree.directories.length;
-    if (entries > MAX_INODES) throw tooLarge(`more than ${MAX_INODES} inodes`);
-    for (const file of tree.files) files.add(file.checksum);
-    for (const directory of tree.directories) {
-      enqueue('dirmeta', directory.meta);
-      enqueue('dirtree', directory.tree);
-    }
-  };
-
-  const visitLater = async (reference: Reference, bytes: Promise<Uint8Array>): Promise<void> => {
-    visit(reference, await bytes);
-  };
-
-  const commitObject = await read('commit', checksum);
-  accept('commit', checksum, commitObject);
-  const commit = decodeCommit(commitObject, checksum);
-  queued.set(checksum, 'commit');
-  enqueue('dirmeta', commit.rootMeta);
-  enqueue('dirtree', commit.rootTree);
-  const running = new Set<Promise<void>>();
-  let failure: { readonly error: unknown } | undefined;
-  let breath = performance.now();
-  while (queue.length > 0 || running.size > 0) {
-    if (performance.now() - breath > BREATH) {
-      await pause();
-      breath = performance.now();
-    }
-    signal?.throwIfAborted();
-    throwFailure(failure);
-    const next = running.size < concurrency ? queue.pop() : undefined;
-    if (next === undefined) {
-      await Promise.race(running);
-      continue;
-    }
-    const bytes = read(...next);
-    if (bytes instanceof Uint8Array) {
-      visit(next, bytes);
-    } else {
-      const visited = visitLater(next, bytes)
-        .catch((error: unknown) => {
-          failure ??= { error };
-        })
-        .finally(() => running.delete(visited));
-      running.add(visited);
-    }
-  }
-  throwFailure(failure);
-  for (const name of files) {
-    const other = queued.get(name);
-    if (other !== undefined) throw new FormatError(`${other} ${name}`, 'checksum', 'also used as a file');
-  }
-  const graph = { checksum, commit, dirtrees, dirmetas, objects, files };
-  checkSize(graph);
-  return graph;
-}
-
-function throwFailure(failure: { readonly error: unknown } | undefined): void {
-  if (failure !== undefined) throw failure.error;
-}
-
-interface Extent {
-  /** Inodes below the directory, itself included. */
-  readonly inodes: number;
-  /** Levels below the directory. */
-  readonly depth: number;
-}
-
-/** Computes the extent of each dirtree once, children before parents, without recursion. */
-function checkSize({ checksum, commit, dirtrees }: CommitGraph): void {
-  let entries = 1;
-  for (const tree of dirtrees.values()) entries += tree.files.length + tree.directories.length;
-  const most = Math.min(MAX_INODES, Math.max(MAX_SHARED.inodes, MAX_SHARED.perEntry * entries));
-  const extents = new Map<OstreeChecksum, Extent | 'open'>();
-  const stack: OstreeChecksum[] = [commit.rootTree];
-  while (stack.length > 0) {
-    const name = stack.at(-1)!;
-    const tree = dirtrees.get(name)!;
-    if (extents.get(name) === undefined) {
-      extents.set(name, 'open');
-      for (const child of tree.directories) {
-        const extent = extents.get(child.tree);
-        if (extent === 'open') throw new FormatError(`dirtree ${name}`, 'directories', `${child.tree} contains itself`);
-        if (extent === undefined) stack.push(child.tree);
+  const { signal, concurrency = 1 } = options;
+  const reads = new AbortController();
+  const readSignal = signal === undefined ? reads.signal : AbortSignal.any([signal, reads.signal]);
+  const walk = new Walk(checksum, options);
+  try {
+    walk.start(await read('commit', checksum, readSignal));
+    const running = new Set<Promise<void>>();
+    let breath = performance.now();
+    while (walk.queue.length > 0 || running.size > 0) {
+      if (performance.now() - breath > BREATH) {
+        await pause();
+        breath = performance.now();
       }
-      continue;
+      signal?.throwIfAborted();
+      const next = running.size < concurrency ? walk.queue.pop() : undefined;
+      if (next === undefined) {
+        await Promise.race(running);
+        continue;
+      }
+      const bytes = walk.objects.get(next[1]) ?? read(...next, readSignal);
+      if (bytes instanceof Uint8Array) {
+        walk.visit(next, bytes);
+      } else {
+        // One that fails stays, for the race to find.
+        const visited = visitLater(walk, next, bytes).then(() => void running.delete(visited));
+        visited.catch(() => undefined);
+        running.add(visited);
+      }
     }
-    stack.pop();
-    if (extents.get(name) !== 'open') continue;
-    let inodes = 1 + tree.files.length;
-    let depth = 0;
-    for (const child of tree.directories) {
-      const extent = extents.get(child.tree) as Extent;
-      inodes += extent.inodes;
-      depth = Math.max(depth, 1 + extent.depth);
-    }
-    if (inodes > most || depth > MAX_DEPTH) {
-      const problem =
-        depth > MAX_DEPTH
-          ? `more than ${MAX_DEPTH} levels`
-          : `more than ${most} inodes, of ${entries} distinct entries`;
-      throw new CfsError('LIMIT', `Cannot use commit ${checksum}: its tree has ${problem} (at dirtree ${name})`, {
-        object: checksum,
-        dirtree: name,
-      });
-    }
-    extents.set(name, { inodes, depth });
+  } catch (error) {
+    reads.abort(error);
+    throw error;
   }
+  return walk.finish();
+}
+
+async function visitLater(walk: Walk, reference: Reference, bytes: Promise<Uint8Array>): Promise<void> {
+  walk.visit(reference, await bytes);
+}
+
+type Reference = readonly [type: 'dirtree' | 'dirmeta', checksum: OstreeChecksum];
+
+/** What was read so far, and what is to be read. */
+class Walk {
+  readonly queue: Reference[] = [];
+  readonly objects = new Map<OstreeChecksum, Uint8Array>();
+  readonly #checksum: OstreeChecksum;
+  readonly #options: WalkOptions;
+  readonly #dirtrees = new Map<OstreeChecksum, DirTree>();
+  readonly #dirmetas = new Map<OstreeChecksum, DirMeta>();
+  readonly #files = new Set<OstreeChecksum>();
+  readonly #types = new Map<OstreeChecksum, HashedMetadataType>();
+  /** What is to be read below a dirtree, wherever it is used. */
+  readonly #selections = new Map<OstreeChecksum, Selection>();
+  #commit: Commit | undefined;
+  #size = 0;
+  #entries = 0;
+
+  constructor(checksum: OstreeChecksum, options: WalkOptions) {
+    this.#checksum = checksum;
+    this.#options = options;
+  }
+
+  start(bytes: Uint8Array): void {
+    this.#accept('commit', this.#checksum, bytes);
+    this.#commit = decodeCommit(bytes, this.#checksum);
+    this.#types.set(this.#checksum, 'commit');
+    const selection = 'selection' in this.#options ? this.#options.selection : WHOLE_TREE;
+    this.#enqueue(this.#commit.rootTree, this.#commit.rootMeta, selection);
+  }
+
+  /** Takes an object that was queued; a dirtree comes again if more of it is selected than at first. */
+  visit([type, name]: Reference, bytes: Uint8Array): void {
+    if (!this.objects.has(name)) {
+      this.#accept(type, name, bytes);
+      if (type === 'dirmeta') this.#dirmetas.set(name, decodeDirMeta(bytes, name));
+      else this.#addTree(name, decodeDirTree(bytes, name));
+    }
+    if (type === 'dirtree') this.#descend(this.#dirtrees.get(name)!, this.#selections.get(name)!);
+  }
+
+  finish(): CommitGraph {
+    for (const name of this.#files) {
+      const other = this.#types.get(name);
+      if (other !== undefined) throw new FormatError(`${other} ${name}`, 'checksum', 'also used as a file');
+    }
+    const graph = {
+      checksum: this.#checksum,
+      commit: this.#commit!,
+      dirtrees: this.#dirtrees,
+      dirmetas: this.#dirmetas,
+      objects: this.objects,
+      files: this.#files,
+    };
+    checkTreeSize(graph);
+    return { ...graph, partial: isPartial(graph) };
+  }
+
+  #accept(type: HashedMetadataType, name: OstreeChecksum, bytes: Uint8Array): void {
+    const { limit = MAX_SIZE, onProgress } = this.#options;
+    verifyMetadataObject(type, name, bytes);
+    this.objects.set(name, bytes);
+    this.#size += bytes.length;
+    if (this.#size > limit) throw this.#tooLarge(`more than ${limit} bytes of metadata`);
+    onProgress?.({ phase: 'metadata', done: this.objects.size });
+  }
+
+  #addTree(name: OstreeChecksum, tree: DirTree): void {
+    this.#dirtrees.set(name, tree);
+    // The size of the tree is only known at the end, but it is no less than this.
+    this.#entries += tree.files.length + tree.directories.length;
+    if (this.#entries > MAX_INODES) throw this.#tooLarge(`more than ${MAX_INODES} inodes`);
+  }
+
+  #descend(tree: DirTree, selection: Selection): void {
+    for (const { name, checksum } of tree.files) {
+      if (selectsFile(selection, name) || this.#has(checksum)) this.#files.add(checksum);
+    }
+    for (const each of tree.directories) this.#enqueue(each.tree, each.meta, selectDirectory(selection, each.name));
+  }
+
+  #enqueue(tree: OstreeChecksum, meta: OstreeChecksum, selected: Selection | undefined): void {
+    if (selected === undefined && !(this.#has(tree) && this.#has(meta))) return;
+    if (!this.#isQueued('dirmeta', meta)) this.queue.push(['dirmeta', meta]);
+    const isQueued = this.#isQueued('dirtree', tree);
+    const before = this.#selections.get(tree);
+    if (before?.whole === true) return;
+    const selection = union(before ?? NO_ENTRIES, selected ?? NO_ENTRIES);
+    this.#selections.set(tree, selection);
+    const isMore = selected !== undefined && this.#dirtrees.has(tree);
+    if (!isQueued || isMore) this.queue.push(['dirtree', tree]);
+  }
+
+  #isQueued(type: Reference[0], name: OstreeChecksum): boolean {
+    const known = this.#types.get(name);
+    if (known !== undefined && known !== type)
+      throw new FormatError(`${type} ${name}`, 'checksum', `also used as a ${known}`);
+    this.#types.set(name, type);
+    return known !== undefined;
+  }
+
+  #has(checksum: OstreeChecksum): boolean {
+    return this.#options.has?.(checksum) === true;
+  }
+
+  #tooLarge(problem: string): CfsError {
+    return new CfsError('LIMIT', `Cannot use commit ${this.#checksum}: ${problem}`, { object: this.#checksum });
+  }
+}
+
+function isPartial({ commit, dirtrees, dirmetas, files }: Omit<CommitGraph, 'partial'>): boolean {
+  if (!dirtrees.has(commit.rootTree) || !dirmetas.has(commit.rootMeta)) return true;
+  for (const tree of dirtrees.values()) {
+    if (tree.files.some(({ checksum }) => !files.has(checksum))) return true;
+    if (tree.directories.some((each) => !dirtrees.has(each.tree) || !dirmetas.has(each.meta))) return true;
+  }
+  return false;
 }

@@ -42,9 +42,13 @@ export function storeImages(transaction: Transaction, images: CommitImages): voi
   }
 }
 
-/** The tree of a stored commit. */
-export async function storedTree(stored: StoredCommit): Promise<Directory> {
-  return commitTree(await storedGraph(stored), (checksum) => stored.content.get(checksum));
+/**
+ * The tree of a stored commit.
+ * @param path an absolute path: the directory there becomes the root.
+ * @throws CfsError PARTIAL for a commit of which something below the path was not pulled; NotFoundError for a path that is no directory.
+ */
+export async function storedTree(stored: StoredCommit, path = '/'): Promise<Directory> {
+  return commitTree(await storedGraph(stored), (checksum) => stored.content.get(checksum), path);
 }
 
 export interface CreatedImage {

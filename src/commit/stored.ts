@@ -8,7 +8,7 @@ import type { Repository } from '../repository/repository.ts';
 import { findStream, linkTime, listStreams } from '../repository/streams.ts';
 import type { ObjectId } from '../verity/object-id.ts';
 import { commitOfStream, decodeCommitStream, streamName, type CommitStream } from './commit-stream.ts';
-import { readCommitGraph, type CommitGraph } from './graph.ts';
+import { readCommitGraph, type CommitGraph, type ReadMetadata } from './graph.ts';
 
 const REF_DIRECTORY = 'ostree';
 
@@ -96,13 +96,15 @@ export function readCommit(store: ObjectStore, checksum: OstreeChecksum): Stored
   return found;
 }
 
-/** The verified metadata graph of a stored commit. */
+/** The verified metadata graph of a stored commit; of a partial one, what is there of it. */
 export function storedGraph({ checksum, content }: Pick<StoredCommit, 'checksum' | 'content'>): Promise<CommitGraph> {
-  return readCommitGraph(checksum, (type, name) => {
+  const read: ReadMetadata = (type, name) => {
     const stored = content.get(name);
     if (stored !== undefined) return stored.data;
     throw new CfsError('CORRUPT', `The stored commit ${checksum} lacks its ${type} object ${name}`, { object: name });
-  });
+  };
+  if (!content.partial) return readCommitGraph(checksum, read);
+  return readCommitGraph(checksum, read, { selection: undefined, has: (name) => content.get(name) !== undefined });
 }
 
 /** The commit that a full id or a ref names, if it is stored: for bases, which may be missing. */

@@ -5,7 +5,7 @@
  * OSTree ends the names of extended attributes with a NUL; `ostree/` has taken it off, so the kernel finds them by their
  * names.
  */
-import { CfsError, FormatError } from '../../bytes/errors.ts';
+import { CfsError, FormatError, NotFoundError } from '../../bytes/errors.ts';
 import { byteString, type ByteString } from '../tree/byte-string.ts';
 import {
   directory,
@@ -21,8 +21,12 @@ import {
 import type { OstreeChecksum } from '../../ostree/checksum.ts';
 import type { DirMeta } from '../../ostree/dirmeta.ts';
 import { decodeArchiveHeader, isSymlinkMode } from '../../ostree/file-header.ts';
+import type { ObjectType } from '../../ostree/object-type.ts';
+import type { TreeDirectory } from '../../ostree/dirtree.ts';
 import type { StoredObject } from './content.ts';
 import type { CommitGraph } from './graph.ts';
+import { partialError } from './partial.ts';
+import { pathNames } from './subpaths.ts';
 
 /** Linux NAME_MAX. */
 const MAX_NAME = 255;
@@ -61,18 +65,24 @@ function entryName(name: string, checksum: OstreeChecksum): ByteString {
 /**
  * Builds the tree.
  * @param file gives what the commit stream holds of a file.
- * @throws FormatError for a file whose data do not fit its header; CfsError LIMIT for what no image can hold.
+ * @param path an absolute path: the directory there becomes the root.
+ * @throws FormatError for a file whose data do not fit its header; NotFoundError for a path that is no directory; CfsError PARTIAL
+ *   for what a partial commit lacks, LIMIT for what no image can hold.
  */
 export function commitTree(
   graph: CommitGraph,
   file: (checksum: OstreeChecksum) => StoredObject | undefined,
+  path = '/',
 ): Directory {
   const stats = new Map<OstreeChecksum, Stat>();
   const inodes = new Map<OstreeChecksum, Inode>();
 
   const directoryStat = (meta: OstreeChecksum): Stat => {
     let known = stats.get(meta);
-    if (known === undefined) stats.set(meta, (known = stat(graph.dirmetas.get(meta)!, `dirmeta ${meta}`)));
+    if (known === undefined) {
+      const dirmeta = graph.dirmetas.get(meta) ?? missing('dirmeta', meta, graph);
+      stats.set(meta, (known = stat(dirmeta, `dirmeta ${meta}`)));
+    }
     return known;
   };
   const fileInode = (checksum: OstreeChecksum): Inode => {
@@ -81,18 +91,17 @@ export function commitTree(
       known.nlink++;
       return known;
     }
-    const stored = file(checksum);
-    if (stored === undefined) throw missing(checksum, graph.checksum);
-    const made = makeInode(checksum, stored);
+    const made = makeInode(checksum, file(checksum) ?? missing('file', checksum, graph));
     inodes.set(checksum, made);
     return made;
   };
 
-  const root = directory(directoryStat(graph.commit.rootMeta));
-  const pending: [Directory, OstreeChecksum][] = [[root, graph.commit.rootTree]];
+  const top = findDirectory(graph, path);
+  const root = directory(directoryStat(top.meta));
+  const pending: [Directory, OstreeChecksum][] = [[root, top.tree]];
   for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
     const [parent, checksum] = next;
-    const tree = graph.dirtrees.get(checksum)!;
+    const tree = graph.dirtrees.get(checksum) ?? missing('dirtree', checksum, graph);
     for (const entry of tree.files) parent.entries.set(entryName(entry.name, checksum), fileInode(entry.checksum));
     for (const entry of tree.directories) {
       const child = directory(directoryStat(entry.meta));
@@ -103,8 +112,23 @@ export function commitTree(
   return root;
 }
 
-function missing(checksum: OstreeChecksum, commit: OstreeChecksum): CfsError {
-  return new CfsError('CORRUPT', `The stored commit ${commit} lacks its file object ${checksum}`, { object: checksum });
+/** Objects of the directory at an absolute path. */
+function findDirectory(graph: CommitGraph, path: string): Pick<TreeDirectory, 'tree' | 'meta'> {
+  let found = { tree: graph.commit.rootTree, meta: graph.commit.rootMeta };
+  for (const name of pathNames(path)) {
+    const tree = graph.dirtrees.get(found.tree) ?? missing('dirtree', found.tree, graph);
+    const next = tree.directories.find((each) => each.name === name);
+    if (next === undefined) {
+      throw new NotFoundError(`Commit ${graph.checksum} has no directory ${path}`, { commit: graph.checksum, path });
+    }
+    found = next;
+  }
+  return found;
+}
+
+function missing(type: ObjectType, object: OstreeChecksum, { checksum, partial }: CommitGraph): never {
+  if (partial) throw partialError(checksum, `its ${type} object ${object} is missing`);
+  throw new CfsError('CORRUPT', `The stored commit ${checksum} lacks its ${type} object ${object}`, { object });
 }
 
 function makeInode(checksum: OstreeChecksum, { data, object }: StoredObject): Inode {
