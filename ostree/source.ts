@@ -18,6 +18,8 @@ export interface HttpSourceDescription {
   readonly kind: 'http';
   /** URLs of the repository and its mirrors, the preferred first, with their credentials. */
   readonly bases: readonly string[];
+  /** The same for objects and deltas, where those are somewhere else. */
+  readonly contentBases?: readonly string[];
   readonly transport: TransportOptions;
 }
 

@@ -14,7 +14,6 @@ import { checkMetadata, type Metadata } from './metadata.ts';
 import { bisectNamed, nameBytes, scanNamed } from './named-array.ts';
 import { MAX_METADATA_SIZE } from './object-type.ts';
 import { isCollectionId } from './ref.ts';
-import { refGlob } from './ref-glob.ts';
 import { SummaryRefs, type SummaryRef } from './summary-refs.ts';
 import { decodeNormal, normalForm, swap64 } from './variant.ts';
 
@@ -45,8 +44,8 @@ export interface ListedDelta {
 export interface ListOptions {
   /** Another collection than that of the main list. */
   readonly collection?: string;
-  /** As `refGlob` takes it. */
-  readonly pattern?: string;
+  /** Which names are wanted. */
+  readonly match?: ((ref: string) => boolean) | undefined;
 }
 
 /**
@@ -188,8 +187,8 @@ export class Summary {
   }
 
   /** Refs, each decoded when it is asked for. */
-  list({ collection, pattern }: ListOptions = {}): Iterable<SummaryRef> {
-    return this.refsOf(collection)?.list(pattern === undefined ? undefined : refGlob(pattern)) ?? [];
+  list({ collection, match }: ListOptions = {}): Iterable<SummaryRef> {
+    return this.refsOf(collection)?.list(match) ?? [];
   }
 
   /** Whether the summary says which static deltas there are; without it only delta indexes can. */

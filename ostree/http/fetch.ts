@@ -5,6 +5,7 @@ import type { Mirrors } from './mirrors.ts';
 import { reserveBytes } from './rate-limit.ts';
 import type { Answer, Requester } from './requester.ts';
 import { contentLength, Progress } from './resume.ts';
+import { countReceived } from './traffic.ts';
 import { joinUrl, withoutCredentials } from './url.ts';
 import { sleep, untilAborted } from './wait.ts';
 
@@ -245,8 +246,9 @@ export class Fetch {
 
   async #copy(answer: Answer): Promise<void> {
     const progress = this.#progress;
-    const { rateLimit } = this.#requester.settings;
+    const { rateLimit, traffic } = this.#requester.settings;
     for (let chunk = await answer.next(); chunk !== undefined; chunk = await answer.next()) {
+      if (traffic !== undefined) countReceived(traffic, chunk.length);
       this.#checkSize(progress.received + chunk.length);
       const wait = rateLimit === undefined ? 0 : reserveBytes(rateLimit, chunk.length);
       if (wait > 0) await sleep(wait, this.#stop.signal);

@@ -1,5 +1,6 @@
 /** What a transport is told: plain data, so that a worker thread can build the same transport again. */
 import type { RateLimit } from './rate-limit.ts';
+import type { Traffic } from './traffic.ts';
 
 export interface TlsOptions {
   /** PEM file of the client certificate, with `keyFile`. */
@@ -64,6 +65,8 @@ export interface TransportOptions {
   readonly cookieFile?: string;
   readonly userAgent?: string;
   readonly rateLimit?: RateLimit;
+  /** Where received bytes of bodies are counted, those of failed attempts included. */
+  readonly traffic?: Traffic;
 }
 
 /** The options that are numbers or switches, with their defaults. */

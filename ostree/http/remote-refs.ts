@@ -14,15 +14,47 @@ import type { Remote } from './remote.ts';
 /** The largest file of a ref that is read. */
 const MAX_REF_SIZE = 1024;
 
+/** A summary, or uncompressed sub-summary, as it was fetched once. */
+export interface CachedSummary {
+  /** Validators as the server sent them, undefined if it did not. */
+  readonly etag: string | undefined;
+  readonly lastModified: string | undefined;
+  readonly summary: Uint8Array;
+  readonly checksum: OstreeChecksum;
+}
+
+/** Summaries of earlier pulls. */
+export interface SummaryCache {
+  /** What was kept of the repository at `url`: its summary, or the sub-summary of a subset. */
+  load(url: string, subset?: string): CachedSummary | undefined;
+  store(url: string, subset: string | undefined, entry: Omit<CachedSummary, 'checksum'>): void;
+}
+
+export interface RefServices {
+  readonly cache?: SummaryCache | undefined;
+  /** The summary, if it is known already, as by a metalink. */
+  readonly summary?: Uint8Array | undefined;
+}
+
+export interface ListRefsOptions {
+  /** Only the refs of this subset of flatpak's `summary.idx`. */
+  readonly subset?: string | undefined;
+  /** Which names are wanted; the others are not decoded. */
+  readonly match?: ((ref: string) => boolean) | undefined;
+}
+
 /** What one of two names lists; each is fetched once, when it is needed. */
 export class RemoteRefs {
   readonly #remote: Remote;
+  readonly #cache: SummaryCache | undefined;
   #summary: Promise<Summary | undefined> | undefined;
   #index: Promise<SummaryIndex | undefined> | undefined;
   readonly #subsets = new Map<string, Promise<Summary>>();
 
-  constructor(remote: Remote) {
+  constructor(remote: Remote, { cache, summary }: RefServices = {}) {
     this.#remote = remote;
+    this.#cache = cache;
+    if (summary !== undefined) this.#summary = Promise.resolve(decodeSummary(summary, remote.urlOf('summary')));
   }
 
   /** The commit of a ref; undefined if neither a summary nor a file has it. @throws FormatError for a file that holds none. */
@@ -51,21 +83,22 @@ export class RemoteRefs {
       throw error;
     }
     if (bytes instanceof NotFoundError) return undefined;
-    const text = Buffer.from(bytes).toString().replace(/\n$/, '');
+    const text = Buffer.from(bytes).toString().trimEnd();
     if (isChecksum(text)) return text;
     throw invalid(JSON.stringify(text.slice(0, 80)));
   }
 
   /**
-   * All refs by name, or those of a subset that `summary.idx` names.
+   * All refs by name, or those that the options choose.
    * @throws NotFoundError if there is neither file, or no such subset.
    */
-  async list(signal?: AbortSignal, subset?: string): Promise<ReadonlyMap<string, OstreeChecksum>> {
+  async list(signal?: AbortSignal, options: ListRefsOptions = {}): Promise<ReadonlyMap<string, OstreeChecksum>> {
+    const { subset, match } = options;
     const summary = subset === undefined ? await this.#fetchSummary(signal) : undefined;
     const summaries = summary === undefined ? await this.#subsetsOf(subset, signal) : [summary];
     const refs = new Map<string, OstreeChecksum>();
     for (const each of summaries) {
-      for (const { ref, commit } of each.list()) refs.set(ref, commit);
+      for (const { ref, commit } of each.list({ match })) refs.set(ref, commit);
     }
     return refs;
   }
@@ -89,35 +122,57 @@ export class RemoteRefs {
   }
 
   #fetchSummary(signal: AbortSignal | undefined): Promise<Summary | undefined> {
-    return (this.#summary ??= this.#fetchDecoded('summary', decodeSummary, signal));
+    return (this.#summary ??= this.#revalidate(signal));
+  }
+
+  /** The summary that was kept, if the server says that it has not changed, else that of the server. */
+  async #revalidate(signal: AbortSignal | undefined): Promise<Summary | undefined> {
+    const { location } = this.#remote;
+    const kept = this.#cache?.load(location);
+    const found = await this.#remote.fetchAnew('summary', {
+      etag: kept?.etag,
+      // Where there is an ETag, a date says less.
+      lastModified: kept?.etag === undefined ? kept?.lastModified : undefined,
+      signal,
+    });
+    if (found instanceof NotFoundError) return undefined;
+    const { status, etag, lastModified, bytes } = found;
+    const summary = decodeSummary(status === 304 ? kept!.summary : bytes, this.#remote.urlOf('summary'));
+    const changed = status !== 304 && (etag !== kept?.etag || lastModified !== kept?.lastModified);
+    if (changed && (etag ?? lastModified) !== undefined) {
+      this.#cache?.store(location, undefined, { etag, lastModified, summary: bytes });
+    }
+    return summary;
   }
 
   #fetchIndex(signal: AbortSignal | undefined): Promise<SummaryIndex | undefined> {
-    return (this.#index ??= this.#fetchDecoded('summary.idx', decodeSummaryIndex, signal));
+    return (this.#index ??= this.#readIndex(signal));
   }
 
-  async #fetchDecoded<T>(
-    path: string,
-    decode: (bytes: Uint8Array, name: string) => T,
-    signal: AbortSignal | undefined,
-  ): Promise<T | undefined> {
-    const bytes = await this.#remote.fetch(path, { signal });
-    return bytes instanceof NotFoundError ? undefined : decode(bytes, this.#remote.urlOf(path));
+  async #readIndex(signal: AbortSignal | undefined): Promise<SummaryIndex | undefined> {
+    const bytes = await this.#remote.fetch('summary.idx', { signal });
+    return bytes instanceof NotFoundError ? undefined : decodeSummaryIndex(bytes);
   }
 
   #fetchSubset(index: SummaryIndex, name: string, signal: AbortSignal | undefined): Promise<Summary> {
     const known = this.#subsets.get(name);
     if (known !== undefined) return known;
     const { digest } = index.subsets.get(name)!;
-    const fetched = this.#fetchSubSummary(digest, signal);
+    const fetched = this.#fetchSubSummary(name, digest, signal);
     this.#subsets.set(name, fetched);
     return fetched;
   }
 
-  async #fetchSubSummary(digest: string, signal: AbortSignal | undefined): Promise<Summary> {
+  async #fetchSubSummary(subset: string, digest: string, signal: AbortSignal | undefined): Promise<Summary> {
+    const { location } = this.#remote;
     const path = subSummaryPath(digest);
+    const kept = this.#cache?.load(location, subset);
+    if (kept?.checksum === digest) return decodeSummary(kept.summary, this.#remote.urlOf(path));
     const bytes = await this.#remote.fetch(path, { immutable: true, signal });
     if (bytes instanceof NotFoundError) throw bytes;
-    return decodeSummary(decompressSubSummary(bytes, digest), this.#remote.urlOf(path));
+    const summary = decompressSubSummary(bytes, digest);
+    const decoded = decodeSummary(summary, this.#remote.urlOf(path));
+    this.#cache?.store(location, subset, { etag: undefined, lastModified: undefined, summary });
+    return decoded;
   }
 }

@@ -3,7 +3,7 @@ import { NotFoundError, UnsupportedError } from '../../bytes/errors.ts';
 import { parseRepositoryConfig } from '../local/config.ts';
 import type { HttpSourceDescription } from '../source.ts';
 import type { Sink } from './fetch.ts';
-import { MAX_METADATA_SIZE, Transport } from './transport.ts';
+import { MAX_METADATA_SIZE, Transport, type FetchedBytes } from './transport.ts';
 import { parseHttpUrl, withoutCredentials } from './url.ts';
 
 /** The largest `config` that is read. */
@@ -13,6 +13,11 @@ interface FileOptions {
   readonly limit?: number;
   /** The file is named by its content. */
   readonly immutable?: boolean;
+  /** It is an object or belongs to a delta: these may have base URLs of their own. */
+  readonly content?: boolean;
+  /** Validators of a copy that is there already. */
+  readonly etag?: string | undefined;
+  readonly lastModified?: string | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -21,35 +26,49 @@ export class Remote {
   readonly location: string;
   readonly transport: Transport;
   readonly #bases: readonly string[];
+  readonly #contentBases: readonly string[];
   #checked: Promise<void> | undefined;
 
   /** @throws CfsError USAGE for a base that is neither http nor https. */
-  constructor({ bases, transport }: HttpSourceDescription) {
-    for (const base of bases) parseHttpUrl(base);
+  constructor({ bases, contentBases = bases, transport }: HttpSourceDescription) {
+    for (const base of [...bases, ...contentBases]) parseHttpUrl(base);
     this.#bases = bases;
+    this.#contentBases = contentBases;
     this.location = withoutCredentials(bases[0] ?? '');
     this.transport = new Transport(transport);
   }
 
   /** What messages call the file at `path`. */
-  urlOf(path: string): string {
-    return `${this.location.replace(/\/+$/, '')}/${path}`;
+  urlOf(path: string, content = false): string {
+    const [base = ''] = content ? this.#contentBases : this.#bases;
+    return `${withoutCredentials(base).replace(/\/+$/, '')}/${path}`;
   }
 
   /** A whole file, or the error that says that no mirror has it. @throws what `Transport.fetchBytes` throws but that. */
   async fetch(path: string, options: FileOptions = {}): Promise<Uint8Array | NotFoundError> {
-    const { limit = MAX_METADATA_SIZE, ...request } = options;
+    const found = await this.fetchAnew(path, options);
+    return found instanceof NotFoundError ? found : found.bytes;
+  }
+
+  /** The same with its validators; with those of the options it may have status 304. */
+  async fetchAnew(path: string, options: FileOptions = {}): Promise<FetchedBytes | NotFoundError> {
+    const { limit = MAX_METADATA_SIZE, content = false, etag, lastModified, ...request } = options;
+    const validators = {
+      ...(etag === undefined ? {} : { etag }),
+      ...(lastModified === undefined ? {} : { lastModified }),
+    };
+    const bases = content ? this.#contentBases : this.#bases;
     try {
-      return (await this.transport.fetchBytes({ path, bases: this.#bases, ...request }, { limit })).bytes;
+      return await this.transport.fetchBytes({ path, bases, ...validators, ...request }, { limit });
     } catch (error) {
       if (error instanceof NotFoundError) return error;
       throw error;
     }
   }
 
-  /** Gives a file that is named by its content to `sink`. @throws as `Transport.fetchStream` */
+  /** Gives an object, or what belongs to a delta, to `sink`. @throws as `Transport.fetchStream` */
   async stream(path: string, sink: Sink, signal: AbortSignal | undefined): Promise<void> {
-    await this.transport.fetchStream({ path, bases: this.#bases, immutable: true, signal }, sink);
+    await this.transport.fetchStream({ path, bases: this.#contentBases, immutable: true, signal }, sink);
   }
 
   /**

@@ -8,7 +8,7 @@ import { parseRefspec } from '../ref.ts';
 import type { FileObject, HttpSourceDescription, Source } from '../source.ts';
 import { defaults, type TransportOptions } from './options.ts';
 import { Remote } from './remote.ts';
-import { RemoteRefs } from './remote-refs.ts';
+import { RemoteRefs, type ListRefsOptions, type RefServices } from './remote-refs.ts';
 import { FileSpool } from './spool.ts';
 
 /** The repository at a URL. Nothing is fetched yet. @throws CfsError USAGE for a URL that is neither http nor https. */
@@ -23,10 +23,11 @@ export class HttpSource implements Source {
   readonly #remote: Remote;
   readonly #refs: RemoteRefs;
 
-  constructor(description: HttpSourceDescription) {
+  /** `services` help to find refs; a source that only fetches objects needs none. */
+  constructor(description: HttpSourceDescription, services: RefServices = {}) {
     this.#description = description;
     this.#remote = new Remote(description);
-    this.#refs = new RemoteRefs(this.#remote);
+    this.#refs = new RemoteRefs(this.#remote, services);
     this.location = this.#remote.location;
     this.concurrency = description.transport.connections ?? defaults.connections;
   }
@@ -62,14 +63,13 @@ export class HttpSource implements Source {
     return parent;
   }
 
-  /** @param subset is one that flatpak's `summary.idx` names; all refs without it. */
-  async listRefs(signal?: AbortSignal, subset?: string): Promise<ReadonlyMap<string, OstreeChecksum>> {
+  async listRefs(signal?: AbortSignal, options?: ListRefsOptions): Promise<ReadonlyMap<string, OstreeChecksum>> {
     await this.#remote.check(signal);
-    return this.#refs.list(signal, subset);
+    return this.#refs.list(signal, options);
   }
 
   async readObject(type: MetadataType, checksum: OstreeChecksum, signal?: AbortSignal): Promise<Uint8Array> {
-    const bytes = await this.#remote.fetch(pathOf(type, checksum), { immutable: true, signal });
+    const bytes = await this.#remote.fetch(pathOf(type, checksum), { immutable: true, content: true, signal });
     if (bytes instanceof NotFoundError) throw this.#missing(type, checksum, bytes);
     return bytes;
   }
@@ -88,7 +88,7 @@ export class HttpSource implements Source {
   }
 
   #missing(type: MetadataType | 'file', checksum: OstreeChecksum, cause: NotFoundError): NotFoundError {
-    const facts = { checksum, type, url: this.#remote.urlOf(pathOf(type, checksum)) };
+    const facts = { checksum, type, url: this.#remote.urlOf(pathOf(type, checksum), true) };
     return new NotFoundError(`No object ${objectName(type, checksum)} in ${this.location}`, facts, cause);
   }
 

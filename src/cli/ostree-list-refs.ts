@@ -24,7 +24,7 @@ export function define(command: Command): void {
 
 async function run(context: Context, url: string, options: Options): Promise<void> {
   using source = openHttpSource(url, transportOptions(options));
-  const found = await source.listRefs(context.signal, options.subset);
+  const found = await source.listRefs(context.signal, { subset: options.subset });
   const refs = Array.from(found, ([ref, commit]) => ({ ref, commit })).sort((a, b) => (a.ref < b.ref ? -1 : 1));
   if (context.json) writeJson({ refs });
   else if (refs.length === 0) writeLine('No refs found');

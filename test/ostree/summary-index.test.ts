@@ -7,6 +7,7 @@ import { suite, test } from 'node:test';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { encode } from '../../gvariant/src/encode.ts';
 import { checksumOf } from '../../ostree/checksum.ts';
+import { refGlob } from '../../ostree/ref-glob.ts';
 import { decodeSummary } from '../../ostree/summary.ts';
 import {
   decodeSummaryIndex,
@@ -101,7 +102,7 @@ test('decodeSummary() reads the whole summary that flatpak wrote', () => {
   const summary = decodeSummary(readFileSync(join(fixture, 'summary')));
   summary.check();
   assert.deepEqual(
-    Array.from(summary.list({ pattern: 'app/*/x86_64/*' }), ({ ref }) => ref),
+    Array.from(summary.list({ match: refGlob('app/*/x86_64/*') }), ({ ref }) => ref),
     [`${app}/x86_64/beta`, `${app}/x86_64/stable`],
   );
 });

@@ -6,6 +6,7 @@ import { test } from 'node:test';
 import { encode } from '../../gvariant/src/encode.ts';
 import { Variant } from '../../gvariant/src/value.ts';
 import { checksumOf, parseChecksum, type OstreeChecksum } from '../../ostree/checksum.ts';
+import { refGlob } from '../../ostree/ref-glob.ts';
 import { decodeSummary, SUMMARY_TYPE, type Summary } from '../../ostree/summary.ts';
 import { commitSizeOf, commitTimestampOf, commitVersionOf, type SummaryRef } from '../../ostree/summary-refs.ts';
 import { encodeSummary, summaryMetadata } from '../../ostree/summary-write.ts';
@@ -61,7 +62,7 @@ test('Summary.find() takes the main list for its own collection and knows no oth
 });
 
 test('Summary.list() takes a pattern', () => {
-  const found = [...decodeSummary(golden).list({ pattern: 'golden/*' })].map(({ ref }) => ref);
+  const found = [...decodeSummary(golden).list({ match: refGlob('golden/*') })].map(({ ref }) => ref);
   assert.deepEqual(found, ['golden/empty', 'golden/plain', 'golden/single']);
 });
 

@@ -119,9 +119,12 @@ describe("flatpak's summary.idx", () => {
     const [[ref, commit]] = all as unknown as [[string, OstreeChecksum]];
     assert.equal(await source.resolveRef(ref), commit);
     const architecture = ref.split('/')[2] ?? 'x86_64';
-    const some = await source.listRefs(undefined, architecture);
+    const some = await source.listRefs(undefined, { subset: architecture });
     assert(some.size > 0 && some.size <= all.size);
-    await assert.rejects(source.listRefs(undefined, 'vax'), { code: 'NOT_FOUND', message: /no subset 'vax'/ });
+    await assert.rejects(source.listRefs(undefined, { subset: 'vax' }), {
+      code: 'NOT_FOUND',
+      message: /no subset 'vax'/,
+    });
   });
 });
 
