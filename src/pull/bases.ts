@@ -7,7 +7,6 @@ import { findBase, findCommit, type StoredCommit } from '../commit/stored.ts';
 import { inspectStoredFile } from '../commit/stored-file.ts';
 import type { ObjectWriter } from '../repository/object-writer.ts';
 import type { Repository } from '../repository/repository.ts';
-import type { Transaction } from '../repository/transaction.ts';
 
 /** Bytes of commits in memory beyond which no more are added for a search. */
 const MAX_BASES_SIZE = 256 * 1024 * 1024;
@@ -24,6 +23,7 @@ export class Bases {
   readonly #repository: Repository;
   readonly #onNote: ((text: string) => void) | undefined;
   readonly #commits = new Map<OstreeChecksum, StoredCommit>();
+  readonly #objects: ReadonlyMap<OstreeChecksum, StoredObject>[] = [];
   /** To be added when the others lack something. */
   #later: readonly OstreeChecksum[] = [];
 
@@ -46,6 +46,11 @@ export class Bases {
     }
   }
 
+  /** Adds objects of no stored commit, which are asked for before those of commits. */
+  addObjects(objects: ReadonlyMap<OstreeChecksum, StoredObject>): void {
+    this.#objects.push(objects);
+  }
+
   /** Adds commits once they are needed, and while there is room for them. */
   addLater(commits: readonly OstreeChecksum[]): void {
     this.#later = commits.filter((commit) => !this.#commits.has(commit));
@@ -53,10 +58,14 @@ export class Bases {
 
   /** How many there are, those of later included. */
   get size(): number {
-    return this.#commits.size + this.#later.length;
+    return this.#objects.length + this.#commits.size + this.#later.length;
   }
 
   get(checksum: OstreeChecksum): StoredObject | undefined {
+    for (const objects of this.#objects) {
+      const found = objects.get(checksum);
+      if (found !== undefined) return found;
+    }
     for (const { content } of this.#commits.values()) {
       const found = content.get(checksum);
       if (found !== undefined) return found;
@@ -81,11 +90,14 @@ export class Bases {
   }
 }
 
-/** What the bases hold of the commit, and the files that they do not. */
+/**
+ * What the bases hold of the commit, and the files that they do not.
+ * @param writer tells which objects are there.
+ */
 export function reuse(
   graph: CommitGraph,
-  bases: Bases,
-  { writer }: Transaction,
+  bases: Pick<Bases, 'get'>,
+  writer: Pick<ObjectWriter, 'has'>,
 ): { readonly objects: Map<OstreeChecksum, StoredObject>; readonly missing: readonly OstreeChecksum[] } {
   const objects = new Map<OstreeChecksum, StoredObject>();
   for (const [checksum, data] of graph.objects) objects.set(checksum, { data, object: undefined });
@@ -99,7 +111,7 @@ export function reuse(
 }
 
 /** True if nothing of the file need be fetched: an inline one has its checksum, the object of another is there. */
-function isHeld(checksum: OstreeChecksum, stored: StoredObject, writer: ObjectWriter): boolean {
+function isHeld(checksum: OstreeChecksum, stored: StoredObject, writer: Pick<ObjectWriter, 'has'>): boolean {
   try {
     const file = inspectStoredFile(checksum, stored);
     return stored.object === undefined ? file.checksum === checksum : writer.has(stored.object, file.size);

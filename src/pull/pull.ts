@@ -99,7 +99,7 @@ export async function pullCommit(
   if (bases.size === 0) threads.warmUp();
 
   const graph = await metadata.readGraph(commit, commitObject);
-  const { objects, missing } = reuse(graph, bases, transaction);
+  const { objects, missing } = reuse(graph, bases, transaction.writer);
   const fetched = await threads.ingest(
     contentJob(source.describe(), transaction.writerOptions, missing),
     source,
