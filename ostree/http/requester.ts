@@ -137,7 +137,7 @@ class OpenAnswer implements Answer {
   }
 
   [Symbol.dispose](): void {
-    this.#exchange.fail(new Error('The rest is not wanted'));
+    if (!this.#exchange.isComplete) this.#exchange.fail(new Error('The rest is not wanted'));
     if (!this.#released) this.#lane.release();
     this.#released = true;
   }

@@ -9,6 +9,7 @@ import type { FileObject, HttpSourceDescription, Source } from '../source.ts';
 import { defaults, type TransportOptions } from './options.ts';
 import { Remote } from './remote.ts';
 import { RemoteRefs, type ListRefsOptions, type RefServices } from './remote-refs.ts';
+import { Slabs } from './slabs.ts';
 import { FileSpool } from './spool.ts';
 
 /** The repository at a URL. Nothing is fetched yet. @throws CfsError USAGE for a URL that is neither http nor https. */
@@ -22,6 +23,7 @@ export class HttpSource implements Source {
   readonly #description: HttpSourceDescription;
   readonly #remote: Remote;
   readonly #refs: RemoteRefs;
+  readonly #slabs = new Slabs();
 
   /** `services` help to find refs; a source that only fetches objects needs none. */
   constructor(description: HttpSourceDescription, services: RefServices = {}) {
@@ -76,7 +78,7 @@ export class HttpSource implements Source {
 
   /** The whole stored object is fetched, into memory or a temporary file. */
   async openFile(checksum: OstreeChecksum, signal?: AbortSignal): Promise<FileObject> {
-    const spool = new FileSpool(checksum);
+    const spool = new FileSpool(checksum, this.#slabs);
     try {
       await this.#remote.stream(pathOf('file', checksum), spool, signal);
       return spool.finish();

@@ -10,17 +10,20 @@ import { FormatError } from '../../bytes/errors.ts';
 import type { OstreeChecksum } from '../checksum.ts';
 import {
   decodeSizedHeader,
+  type FileHeader,
   HEADER_PREFIX_SIZE,
   isSymlinkMode,
   sizedHeaderLength,
   type SizedHeader,
 } from '../file-header.ts';
 import { OpenFile } from '../local/open-file.ts';
+import type { FileContent } from '../source.ts';
 import type { Sink } from './fetch.ts';
+import type { Slabs } from './slabs.ts';
 
 /** Bytes of an object that are held in memory, if its header is not longer. */
 const MEMORY = 1024 * 1024;
-const FIRST_MEMORY = 16 * 1024;
+const NOTHING = Buffer.alloc(0);
 
 /** More than deflate makes of so many bytes that it cannot compress. */
 function mostDeflated(size: number): number {
@@ -29,7 +32,10 @@ function mostDeflated(size: number): number {
 
 export class FileSpool implements Sink {
   readonly #checksum: OstreeChecksum;
-  #memory: Buffer = Buffer.allocUnsafeSlow(FIRST_MEMORY);
+  readonly #slabs: Slabs;
+  /** What was received, as long as that is in memory: the one chunk that came so far, or a slab with several. */
+  #memory: Buffer = NOTHING;
+  #slab: Buffer | undefined;
   /** Bytes received so far. */
   #received = 0;
   #header: SizedHeader | undefined;
@@ -38,8 +44,9 @@ export class FileSpool implements Sink {
   #fd: number | undefined;
   #spilled = false;
 
-  constructor(checksum: OstreeChecksum) {
+  constructor(checksum: OstreeChecksum, slabs: Slabs) {
     this.#checksum = checksum;
+    this.#slabs = slabs;
   }
 
   /** @throws FormatError as soon as the header is bad, or more follows than its size allows; I/O errors of the temporary file. */
@@ -52,17 +59,25 @@ export class FileSpool implements Sink {
       this.#received = total;
       return;
     }
-    if (total > this.#memory.length) this.#grow(total);
-    this.#memory.set(chunk, this.#received);
+    if (this.#received === 0) this.#memory = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length);
+    else this.#append(chunk, total);
     this.#received = total;
     if (this.#header === undefined) this.#readHeader();
   }
 
-  /** As much more memory again, so that bytes that come one by one are not copied each time. */
-  #grow(needed: number): void {
-    const larger = Buffer.allocUnsafeSlow(Math.max(needed, 2 * this.#memory.length));
-    this.#memory.copy(larger, 0, 0, this.#received);
-    this.#memory = larger;
+  #append(chunk: Uint8Array, total: number): void {
+    if (total > (this.#slab?.length ?? 0)) {
+      const larger = this.#slabs.take(total);
+      this.#memory.copy(larger, 0, 0, this.#received);
+      this.#freeSlab();
+      this.#slab = this.#memory = larger;
+    }
+    this.#memory.set(chunk, this.#received);
+  }
+
+  #freeSlab(): void {
+    if (this.#slab !== undefined) this.#slabs.give(this.#slab);
+    this.#slab = undefined;
   }
 
   #readHeader(): void {
@@ -76,6 +91,11 @@ export class FileSpool implements Sink {
     if (this.#received > this.#most) throw this.#tooLong();
   }
 
+  #forget(): void {
+    this.#freeSlab();
+    this.#memory = NOTHING;
+  }
+
   #tooLong(): FormatError {
     const { header, size, length } = this.#header!;
     const problem = isSymlinkMode(header.mode)
@@ -87,13 +107,13 @@ export class FileSpool implements Sink {
   #spill(): void {
     this.#fd ??= openUnnamed();
     writeFully(this.#fd, this.#memory.subarray(0, this.#received), 0);
-    this.#memory = Buffer.alloc(0);
+    this.#forget();
     this.#spilled = true;
   }
 
   restart(): void {
     if (this.#fd !== undefined) ftruncateSync(this.#fd);
-    if (this.#spilled) this.#memory = Buffer.allocUnsafeSlow(FIRST_MEMORY);
+    this.#forget();
     this.#spilled = false;
     this.#received = 0;
     this.#header = undefined;
@@ -108,21 +128,50 @@ export class FileSpool implements Sink {
     if (isSymlinkMode(header.mode)) return new OpenFile(header, 0, hashedHeader, { kind: 'none' });
     const fd = this.#spilled ? this.#fd! : -1;
     if (this.#spilled) this.#fd = undefined;
-    return new OpenFile(header, size, hashedHeader, {
+    const slab = this.#slab;
+    this.#slab = undefined;
+    const content = {
       kind: 'file',
       fd,
       offset: length,
       storedSize: this.#received - length,
       deflated: true,
-      head: this.#spilled ? this.#memory : this.#memory.subarray(length, this.#received),
+      head: this.#spilled ? NOTHING : this.#memory.subarray(length, this.#received),
       complete: !this.#spilled,
-    });
+    } as const;
+    return new SpooledFile(header, size, hashedHeader, content, slab, this.#slabs);
   }
 
   /** Frees what `finish` did not hand on. */
   close(): void {
+    this.#forget();
     if (this.#fd !== undefined) closeSync(this.#fd);
     this.#fd = undefined;
+  }
+}
+
+/** Gives its slab back when it is closed. */
+class SpooledFile extends OpenFile {
+  readonly #slabs: Slabs;
+  #slab: Buffer | undefined;
+
+  constructor(
+    header: FileHeader,
+    size: number,
+    hashedHeader: Uint8Array,
+    content: FileContent,
+    slab: Buffer | undefined,
+    slabs: Slabs,
+  ) {
+    super(header, size, hashedHeader, content);
+    this.#slabs = slabs;
+    this.#slab = slab;
+  }
+
+  override close(): void {
+    super.close();
+    if (this.#slab !== undefined) this.#slabs.give(this.#slab);
+    this.#slab = undefined;
   }
 }
 
