@@ -1,6 +1,6 @@
 /** The refs of a remote: from its summary, flatpak's `summary.idx` where it has none, or the files below `refs/heads`. */
 import { FormatError, hasCode, NotFoundError } from '../../bytes/errors.ts';
-import { isChecksum, type OstreeChecksum } from '../checksum.ts';
+import { checksumOf, isChecksum, type OstreeChecksum } from '../checksum.ts';
 import { decodeSummary, type Summary } from '../summary.ts';
 import {
   decodeSummaryIndex,
@@ -138,9 +138,9 @@ export class RemoteRefs {
     if (found instanceof NotFoundError) return undefined;
     const { status, etag, lastModified, bytes } = found;
     const summary = decodeSummary(status === 304 ? kept!.summary : bytes, this.#remote.urlOf('summary'));
-    const changed = status !== 304 && (etag !== kept?.etag || lastModified !== kept?.lastModified);
-    if (changed && (etag ?? lastModified) !== undefined) {
-      this.#cache?.store(location, undefined, { etag, lastModified, summary: bytes });
+    if (this.#cache !== undefined && status !== 304 && (etag ?? lastModified) !== undefined) {
+      const same = etag === kept?.etag && lastModified === kept?.lastModified && checksumOf(bytes) === kept?.checksum;
+      if (!same) this.#cache.store(location, undefined, { etag, lastModified, summary: bytes });
     }
     return summary;
   }

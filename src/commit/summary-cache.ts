@@ -8,22 +8,14 @@
 import { CfsError, ChecksumError, FormatError } from '../../bytes/errors.ts';
 import { toHex } from '../../bytes/hex.ts';
 import { bytes, struct, u16, viewOf } from '../../bytes/struct.ts';
-import { checksumBytes, checksumOf, type OstreeChecksum } from '../../ostree/checksum.ts';
+import { checksumBytes, checksumOf } from '../../ostree/checksum.ts';
+import type { CachedSummary } from '../../ostree/http/remote-refs.ts';
 import { MAX_METADATA_SIZE } from '../../ostree/object-type.ts';
 import { ContentType } from '../../splitstream/format.ts';
 import { decodeSplitstream, readInlineContent, type Splitstream } from '../../splitstream/read.ts';
 import { SplitstreamWriter } from '../../splitstream/write.ts';
 import { assertStreamName } from '../repository/layout.ts';
 import type { HashAlgorithm } from '../verity/object-id.ts';
-
-export interface SummaryCacheEntry {
-  /** Validators as the server sent them, undefined if it did not. */
-  readonly etag: string | undefined;
-  readonly lastModified: string | undefined;
-  /** The bytes of a summary or, uncompressed, of a sub-summary. */
-  readonly summary: Uint8Array;
-  readonly checksum: OstreeChecksum;
-}
 
 const FORMAT = 'summary cache stream';
 
@@ -65,10 +57,7 @@ function named(prefix: string, url: string): string {
 }
 
 /** The bytes of a cache stream. A validator that is too long for it, or not printable ASCII, is left out. */
-export function encodeSummaryCache(
-  algorithm: HashAlgorithm,
-  entry: Pick<SummaryCacheEntry, 'etag' | 'lastModified' | 'summary'>,
-): Uint8Array {
+export function encodeSummaryCache(algorithm: HashAlgorithm, entry: Omit<CachedSummary, 'checksum'>): Uint8Array {
   const [etag, lastModified] = [entry.etag, entry.lastModified].map((value = '') =>
     Buffer.from(value.length <= MAX_VALIDATOR && validatorPattern.test(value) ? value : ''),
   ) as [Buffer, Buffer];
@@ -84,12 +73,12 @@ export function encodeSummaryCache(
 }
 
 /** @throws FormatError, ChecksumError if the summary is not the one that was stored, CfsError LIMIT for more than 128 MiB of it. */
-export function decodeSummaryCache(file: Uint8Array, algorithm: HashAlgorithm): SummaryCacheEntry {
+export function decodeSummaryCache(file: Uint8Array, algorithm: HashAlgorithm): CachedSummary {
   return readSummaryCache(decodeSplitstream(file, { algorithm, contentType: ContentType.ostreeSummary }));
 }
 
 /** The same for a splitstream of this content type. */
-export function readSummaryCache(stream: Splitstream): SummaryCacheEntry {
+export function readSummaryCache(stream: Splitstream): CachedSummary {
   // A chunk has a header of 8 bytes, and others may write several.
   const limit = MAX_METADATA_SIZE + header.size + 2 * MAX_VALIDATOR + 4096;
   const content = readInlineContent(stream, { limit });
@@ -115,13 +104,4 @@ function validator(value: Uint8Array, field: string): string | undefined {
   const text = Buffer.from(value).toString('latin1');
   if (!validatorPattern.test(text)) throw new FormatError(FORMAT, field, 'not printable ASCII');
   return text === '' ? undefined : text;
-}
-
-/** Header fields that ask for the summary only if it is another one. */
-export function revalidationHeaders({
-  etag,
-  lastModified,
-}: SummaryCacheEntry): (readonly [name: string, value: string])[] {
-  if (etag !== undefined) return [['If-None-Match', etag]];
-  return lastModified === undefined ? [] : [['If-Modified-Since', lastModified]];
 }

@@ -15,7 +15,6 @@ import {
   decodeSummaryCache,
   encodeSummaryCache,
   readSummaryCache,
-  revalidationHeaders,
   subSummaryStreamName,
   summaryStreamName,
 } from '../../src/commit/summary-cache.ts';
@@ -142,13 +141,6 @@ test('encodeSummaryCache() leaves out validators that could not be sent back', (
   const longest = 'a'.repeat(65_535);
   const entry = decodeSummaryCache(encodeSummaryCache('sha256', { etag: longest, lastModified, summary }), 'sha256');
   assert.equal(entry.etag, longest);
-});
-
-test('revalidationHeaders() prefers the ETag', () => {
-  const entry = { etag, lastModified, summary, checksum: checksumOf(summary) };
-  assert.deepEqual(revalidationHeaders(entry), [['If-None-Match', etag]]);
-  assert.deepEqual(revalidationHeaders({ ...entry, etag: undefined }), [['If-Modified-Since', lastModified]]);
-  assert.deepEqual(revalidationHeaders({ ...entry, ...nothing }), []);
 });
 
 function stream(content: Uint8Array, contentType: bigint = ContentType.ostreeSummary): Uint8Array {
