@@ -1,12 +1,14 @@
 /** How far a long operation is; passed to `onProgress` callbacks. */
 export interface Progress {
-  readonly phase: 'metadata' | 'content' | 'image' | 'sync' | 'objects' | 'streams' | 'images';
+  readonly phase: 'index' | 'metadata' | 'content' | 'image' | 'sync' | 'objects' | 'streams' | 'images';
   /** Objects done in this phase. */
   readonly done: number;
   /** All objects of this phase, once that is known. */
   readonly total?: number | undefined;
   /** Bytes of content done. */
   readonly bytes?: number | undefined;
+  /** All bytes of content of this phase, where that is known. */
+  readonly bytesTotal?: number | undefined;
 }
 
 export type OnProgress = (progress: Progress) => void;

@@ -33,6 +33,7 @@ async function run(context: Context, name: string, options: { readonly metadata?
       metadata: Object.fromEntries(metadata),
       verity: stored.stream,
       image: stored.image,
+      partial: stored.content.partial,
     });
     return;
   }
@@ -41,6 +42,7 @@ async function run(context: Context, name: string, options: { readonly metadata?
     return;
   }
   writeLine(`commit  ${stored.checksum}`);
+  if (stored.content.partial) writeLine('state   partial');
   if (commit.parent !== undefined) writeLine(`parent  ${commit.parent}`);
   writeLine(`date    ${date}`);
   writeLine(`tree    ${commit.rootTree}`);

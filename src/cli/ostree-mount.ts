@@ -1,6 +1,7 @@
 /** `cfs ostree mount COMMIT MOUNTPOINT` */
 import type { Command } from 'commander';
 import { NotFoundError } from '../../bytes/errors.ts';
+import { assertComplete } from '../commit/partial.ts';
 import { readCommit, resolveCommit } from '../commit/stored.ts';
 import { action, examples, type Context } from './context.ts';
 import { mountImage } from './mount-image.ts';
@@ -12,7 +13,8 @@ export function define(command: Command): void {
   examples(command, 'cfs ostree mount fedora/x86_64/iot /mnt');
   action(command, async (context: Context, name: string, mountpoint: string) => {
     using repository = await context.openRepository();
-    const { image, checksum } = readCommit(repository, resolveCommit(repository, name));
+    const { image, checksum, content } = readCommit(repository, resolveCommit(repository, name));
+    assertComplete(checksum, content);
     if (image === undefined) {
       throw new NotFoundError(`Commit ${checksum} has no image; make it with 'cfs ostree create-image ${name}'`);
     }

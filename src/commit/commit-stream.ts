@@ -70,7 +70,12 @@ export function decodeCommitStream(bytes: Uint8Array, algorithm: HashAlgorithm, 
   return readCommitStream(decodeSplitstream(bytes, { algorithm, contentType: ContentType.ostreeCommit }), commit);
 }
 
-/** The same for a splitstream of this content type. */
+/** True if a commit's stream names its image: no partial one does. */
+export function namesImage(stream: Splitstream): boolean {
+  return stream.namedRefs.has(IMAGE_REF);
+}
+
+/** The same as `decodeCommitStream` for a splitstream of this content type. */
 export function readCommitStream(stream: Splitstream, commit: OstreeChecksum): CommitStream {
   const content = new CommitContent(readInlineContent(stream), stream.objectRefs as readonly ObjectId[]);
   if (content.commit !== commit) {

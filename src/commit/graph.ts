@@ -159,6 +159,7 @@ class Walk {
       files: this.#files,
     };
     checkTreeSize(graph);
+    this.#options.onProgress?.({ phase: 'metadata', done: this.objects.size, total: this.objects.size });
     return { ...graph, partial: isPartial(graph) };
   }
 

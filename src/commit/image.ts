@@ -86,6 +86,26 @@ export async function createCommitImage(
   return { commit, stream, image, replaced: stored.image === image ? undefined : stored.image };
 }
 
+/**
+ * Builds the image of a directory of a stored commit, of which no more need be stored, and points an image ref to it: no stream names it.
+ * @param path an absolute one.
+ * @throws as `storedTree`.
+ */
+export async function createSubtreeImage(
+  repository: Repository,
+  commit: OstreeChecksum,
+  path: string,
+  name: string,
+  version?: ErofsVersion,
+): Promise<ObjectId> {
+  using transaction = await repository.begin();
+  const images = buildImages(await storedTree(readCommit(repository, commit), path), repository, version);
+  storeImages(transaction, images);
+  transaction.linkRef('images', name, images[0].id);
+  await transaction.commit();
+  return images[0].id;
+}
+
 /** True if the stream names just these images. */
 export function sameImages(stored: StoredCommit, images: CommitImages): boolean {
   const ids = images.map(({ id }) => id);

@@ -22,11 +22,10 @@ import type { OstreeChecksum } from '../../ostree/checksum.ts';
 import type { DirMeta } from '../../ostree/dirmeta.ts';
 import { decodeArchiveHeader, isSymlinkMode } from '../../ostree/file-header.ts';
 import type { ObjectType } from '../../ostree/object-type.ts';
-import type { TreeDirectory } from '../../ostree/dirtree.ts';
 import type { StoredObject } from './content.ts';
 import type { CommitGraph } from './graph.ts';
 import { partialError } from './partial.ts';
-import { pathNames } from './subpaths.ts';
+import { lookUp, type DirectoryEntry } from './paths.ts';
 
 /** Linux NAME_MAX. */
 const MAX_NAME = 255;
@@ -113,17 +112,12 @@ export function commitTree(
 }
 
 /** Objects of the directory at an absolute path. */
-function findDirectory(graph: CommitGraph, path: string): Pick<TreeDirectory, 'tree' | 'meta'> {
-  let found = { tree: graph.commit.rootTree, meta: graph.commit.rootMeta };
-  for (const name of pathNames(path)) {
-    const tree = graph.dirtrees.get(found.tree) ?? missing('dirtree', found.tree, graph);
-    const next = tree.directories.find((each) => each.name === name);
-    if (next === undefined) {
-      throw new NotFoundError(`Commit ${graph.checksum} has no directory ${path}`, { commit: graph.checksum, path });
-    }
-    found = next;
-  }
-  return found;
+function findDirectory(graph: CommitGraph, path: string): DirectoryEntry {
+  const found = lookUp(graph, path);
+  if (found?.kind === 'directory') return found;
+  if (found?.kind === 'unknown') return missing('dirtree', found.tree, graph);
+  const problem = found === undefined ? `has no directory ${path}` : `has a file at ${path}, no directory`;
+  throw new NotFoundError(`Commit ${graph.checksum} ${problem}`, { commit: graph.checksum, path });
 }
 
 function missing(type: ObjectType, object: OstreeChecksum, { checksum, partial }: CommitGraph): never {
