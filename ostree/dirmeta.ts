@@ -72,8 +72,19 @@ export function encodeDirMeta(meta: DirMeta): Uint8Array {
 /** Decodes a `user.ostreemeta` value, for a regular file or a symlink; the xattrs are sorted. */
 export function decodeOstreeMeta(bytes: Uint8Array, format = 'user.ostreemeta'): DirMeta {
   const meta = decodeOwned(bytes, format, 'any');
-  if (!isModeOfType(meta.mode, S_IFREG) && !isModeOfType(meta.mode, S_IFLNK)) {
-    throw new FormatError(format, 'mode', `Invalid file metadata mode ${meta.mode}; not a valid file type`);
-  }
+  checkFileMode(meta.mode, format);
   return meta;
+}
+
+/** The `user.ostreemeta` value of a regular file or a symlink; `FormatError` for a mode or xattrs that a reader would refuse. */
+export function encodeOstreeMeta(meta: DirMeta): Uint8Array {
+  const format = 'user.ostreemeta';
+  checkOwner(meta, format);
+  checkFileMode(meta.mode, format);
+  return encodeOwned(meta, format);
+}
+
+function checkFileMode(mode: number, format: string): void {
+  if (isModeOfType(mode, S_IFREG) || isModeOfType(mode, S_IFLNK)) return;
+  throw new FormatError(format, 'mode', `Invalid file metadata mode ${mode}; not a valid file type`);
 }

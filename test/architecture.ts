@@ -29,8 +29,9 @@ export const arrows: Readonly<Record<string, readonly string[]>> = {
   'src/repository': ['src/progress.ts', 'src/erofs', 'src/linux', 'splitstream'],
   'src/commit': ['src/repository', 'ostree'],
   'src/pull': ['src/commit'],
-  'src/cli': ['src/pull'],
-  src: ['src/pull'],
+  'src/export': ['src/pull'],
+  'src/cli': ['src/export', 'src/pull'],
+  src: ['src/export', 'src/pull'],
   bench: ['src'],
   test: ['src/cli', 'src', 'bench'],
 };
@@ -38,7 +39,7 @@ export const arrows: Readonly<Record<string, readonly string[]>> = {
 /** Packages from npm, with the rooms that may import them. */
 export const packages: Readonly<Record<string, readonly string[]>> = {
   commander: ['src/cli'],
-  koffi: ['src/linux', 'src/verity', 'src/pull'],
+  koffi: ['src/linux', 'src/verity', 'src/pull', 'src/export'],
   undici: ['ostree'],
   'fast-check': ['test'],
 };

@@ -30,9 +30,10 @@ export interface BareFiles {
   readonly xattrs: XattrReader | undefined;
 }
 
-const OSTREE_META = 'user.ostreemeta';
+/** The attribute that holds what a bare-user repository knows of a file. */
+export const OSTREE_META = 'user.ostreemeta';
 /** The permission bits that a bare-user-only repository may hold. */
-const USER_ONLY_BITS = 0o775;
+export const USER_ONLY_BITS = 0o775;
 /** Linux PATH_MAX: no symlink target with its NUL is longer. */
 const PATH_MAX = 4096;
 

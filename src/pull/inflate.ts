@@ -9,19 +9,19 @@ import { createRequire } from 'node:module';
 import { UnsupportedError } from '../../bytes/errors.ts';
 
 /** `z_stream` of zlib.h on 64-bit Linux. */
-const zStream = struct('z_stream', 112, {
+export const zStream = struct('z_stream', 112, {
   next_in: [0, u64],
   avail_in: [8, u32],
   next_out: [24, u64],
   avail_out: [32, u32],
 });
 
-const Z_OK = 0;
-const Z_STREAM_END = 1;
+export const Z_OK = 0;
+export const Z_STREAM_END = 1;
 const Z_BUF_ERROR = -5;
 const Z_NO_FLUSH = 0;
 /** Negative: no zlib or gzip wrapper around the stream. */
-const RAW_WINDOW_BITS = -15;
+export const RAW_WINDOW_BITS = -15;
 
 export class Inflater {
   readonly #stream = Buffer.allocUnsafeSlow(zStream.size).fill(0);
