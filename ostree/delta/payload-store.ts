@@ -1,0 +1,67 @@
+/** Keeps a payload: in memory while it is small, then in a temporary file. */
+import { writeSync } from 'node:fs';
+import type { OpenBytes } from './byte-window.ts';
+
+/** Bytes that are kept in memory. */
+const MEMORY = 8 * 1024 * 1024;
+const FIRST_MEMORY = 64 * 1024;
+
+/** Makes files that nobody else sees. */
+export interface TemporaryFiles {
+  /** A new file, open for reading and writing. */
+  open(): OpenBytes;
+  close(file: OpenBytes): void;
+}
+
+export class PayloadStore {
+  readonly #temporary: TemporaryFiles;
+  #memory: Buffer = Buffer.alloc(0);
+  #file: OpenBytes | undefined;
+  #size = 0;
+
+  constructor(temporary: TemporaryFiles) {
+    this.#temporary = temporary;
+  }
+
+  get size(): number {
+    return this.#size;
+  }
+
+  /** What was written; it lives until `clear`. */
+  get source(): Uint8Array | OpenBytes {
+    return this.#file ?? this.#memory.subarray(0, this.#size);
+  }
+
+  write(piece: Uint8Array): void {
+    const total = this.#size + piece.length;
+    if (this.#file === undefined && total > MEMORY) {
+      this.#file = this.#temporary.open();
+      writeFully(this.#file.fd, this.#memory.subarray(0, this.#size), 0);
+      this.#memory = Buffer.alloc(0);
+    }
+    if (this.#file !== undefined) writeFully(this.#file.fd, piece, this.#size);
+    else {
+      if (total > this.#memory.length) this.#grow(total);
+      this.#memory.set(piece, this.#size);
+    }
+    this.#size = total;
+  }
+
+  #grow(needed: number): void {
+    const larger = Buffer.allocUnsafeSlow(Math.max(needed, 2 * this.#memory.length, FIRST_MEMORY));
+    this.#memory.copy(larger, 0, 0, this.#size);
+    this.#memory = larger;
+  }
+
+  /** Forgets everything, and frees what it took. */
+  clear(): void {
+    if (this.#file !== undefined) this.#temporary.close(this.#file);
+    this.#file = undefined;
+    this.#memory = Buffer.alloc(0);
+    this.#size = 0;
+  }
+}
+
+function writeFully(fd: number, bytes: Uint8Array, position: number): void {
+  for (let done = 0; done < bytes.length;) done += writeSync(fd, bytes, done, bytes.length - done, position + done);
+}
