@@ -11,10 +11,20 @@ import { commitOfStream, decodeCommitStream, streamName, type CommitStream } fro
 import { readCommitGraph, type CommitGraph, type ReadMetadata } from './graph.ts';
 
 const REF_DIRECTORY = 'ostree';
+const HISTORY_DIRECTORY = 'ostree-history';
 
 /** The repository ref for an OSTree ref, relative to `streams/refs/`. */
 export function commitRef(name: string): string {
   return `${REF_DIRECTORY}/${escapeRef(name)}`;
+}
+
+/** The ref that keeps a commit as part of the history of another ref: it is a parent that was pulled too. */
+export function historyRef(name: string, commit: OstreeChecksum): string {
+  return `${historyDirectory(name)}/${commit}`;
+}
+
+function historyDirectory(name: string): string {
+  return `${HISTORY_DIRECTORY}/${escapeRef(name)}`;
 }
 
 export interface NamedCommit {
@@ -121,11 +131,13 @@ export async function tagCommit(repository: Repository, text: string, name: stri
   return commit;
 }
 
-/** Removes a ref to a commit. @throws NotFoundError */
+/** Removes a ref to a commit, and what keeps its history. @throws NotFoundError */
 export function untagCommit(repository: Repository, name: string): void {
   repository.assertWritable();
   if (readRef(repository, 'streams', commitRef(name)) === undefined) {
     throw new NotFoundError(`There is no commit named '${name}' in ${repository.path}`, { name });
   }
   removeRef(repository, 'streams', commitRef(name));
+  const history = historyDirectory(name);
+  for (const { ref } of listRefs(repository, 'streams', history)) removeRef(repository, 'streams', `${history}/${ref}`);
 }

@@ -15,7 +15,8 @@ import type { ObjectId } from '../verity/object-id.ts';
 
 export interface Publication {
   readonly stream: ObjectId;
-  readonly image: ObjectId;
+  /** None of a partial commit. */
+  readonly image: ObjectId | undefined;
 }
 
 interface PublishOptions {
@@ -32,8 +33,14 @@ export async function publishCommit(
   objects: ReadonlyMap<OstreeChecksum, StoredObject>,
   { kept, erofsVersion }: PublishOptions,
 ): Promise<Publication> {
-  const commit = graph.checksum;
-  const encode = (): ReturnType<typeof encodeCommitStream> => encodeCommitStream(repository.algorithm, commit, objects);
+  const { checksum: commit, partial } = graph;
+  const encode = (): ReturnType<typeof encodeCommitStream> =>
+    encodeCommitStream(repository.algorithm, commit, objects, partial);
+  if (partial) {
+    const stream = kept?.stream ?? transaction.storeBytes(await encode()([]));
+    transaction.linkStream(streamName(commit), stream);
+    return { stream, image: undefined };
+  }
   const complete = kept === undefined ? encode() : undefined;
   const tree = commitTree(graph, (checksum) => objects.get(checksum));
   const images = buildImages(tree, repository, erofsVersion);
