@@ -17,7 +17,7 @@
 import { CfsError, FormatError } from '../../bytes/errors.ts';
 import { struct, u32, viewOf } from '../../bytes/struct.ts';
 import type { OstreeChecksum } from '../../ostree/checksum.ts';
-import type { ObjectId } from '../verity/object-id.ts';
+import { digestSize, type HashAlgorithm, type ObjectId } from '../verity/object-id.ts';
 
 /** One OSTree object as a commit stream holds it. */
 export interface StoredObject {
@@ -40,6 +40,11 @@ const ALIGNMENT = 8;
 const NO_OBJECT = 0xffff_ffff;
 /** Ours: composefs-rs writes no flags, ignores them, and fails where it misses an object. */
 const PARTIAL = 1;
+
+/** Content of at most this many bytes lies in the commit stream, larger content is an object. */
+export function inlineLimit(algorithm: HashAlgorithm): number {
+  return 2 * digestSize(algorithm);
+}
 
 function align(length: number): number {
   return Math.ceil(length / ALIGNMENT) * ALIGNMENT;

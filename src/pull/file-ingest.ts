@@ -11,9 +11,10 @@ import { FormatError, ChecksumError } from '../../bytes/errors.ts';
 import { toHex } from '../../bytes/hex.ts';
 import type { OstreeChecksum } from '../../ostree/checksum.ts';
 import { toArchiveHeader } from '../../ostree/file-header.ts';
+import { inlineLimit } from '../commit/content.ts';
 import type { ObjectWriter } from '../repository/object-writer.ts';
 import { VerityHasher } from '../verity/digest.ts';
-import { digestSize, type HashAlgorithm, type ObjectId } from '../verity/object-id.ts';
+import type { HashAlgorithm, ObjectId } from '../verity/object-id.ts';
 import { sha256Stream } from '../verity/stream-hash.ts';
 import { Inflater } from './inflate.ts';
 import { libdeflate } from './libdeflate.ts';
@@ -23,11 +24,6 @@ const PIECE_SIZE = 256 * 1024;
 
 /** Files of up to this size are inflated at once where that is faster. */
 const WHOLE_SIZE = 8 * 1024 * 1024;
-
-/** Content of at most this many bytes lies in the commit stream, larger content is an object (commit-splitstream, inline rule). */
-export function inlineLimit(algorithm: HashAlgorithm): number {
-  return 2 * digestSize(algorithm);
-}
 
 /** What is known of a file before its content. */
 export interface FileStart {
