@@ -13,6 +13,7 @@ export const EEXIST = 17;
 export const EINVAL = 22;
 export const ENOTTY = 25;
 export const ERANGE = 34;
+export const ENAMETOOLONG = 36;
 export const ENODATA = 61;
 export const EOPNOTSUPP = 95;
 

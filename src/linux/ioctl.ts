@@ -2,6 +2,7 @@
  * ioctls for reflinks and fs-verity. Numbers from Linux `include/uapi/linux/{fs,fsverity}.h`; they are the same on x86-64 and
  * arm64.
  */
+import { hasCode } from '../../bytes/errors.ts';
 import { toHex } from '../../bytes/hex.ts';
 import { bytes, i64, struct, u16, u32, u64, viewOf } from '../../bytes/struct.ts';
 import { EEXIST, ENODATA, ENOTTY, EOPNOTSUPP, SystemError } from './errno.ts';
@@ -32,6 +33,20 @@ export function ioctlWithRecord(fd: number, request: number, record: Uint8Array,
 /** Makes `to` share the blocks of all of `from`. Throws EXDEV or ENOTSUP where the file systems cannot. */
 export function reflink(to: number, from: number): void {
   ioctlWithNumber(to, FICLONE, from, 'FICLONE');
+}
+
+/** What a file system says that cannot share blocks between these two files. */
+const CANNOT_REFLINK = ['EXDEV', 'ENOTSUP', 'EOPNOTSUPP', 'EINVAL', 'ENOTTY', 'ENOSYS', 'EPERM', 'EACCES'];
+
+/** As `reflink`; false where the file systems cannot. */
+export function tryReflink(to: number, from: number): boolean {
+  try {
+    reflink(to, from);
+    return true;
+  } catch (error) {
+    if (!hasCode(error, ...CANNOT_REFLINK)) throw error;
+    return false;
+  }
 }
 
 const cloneRange = struct('file_clone_range', 32, {

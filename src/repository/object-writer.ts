@@ -37,6 +37,8 @@ export interface ObjectWriterOptions {
   readonly algorithm: HashAlgorithm;
   /** Objects get fs-verity. */
   readonly secure: boolean;
+  /** Objects get fs-verity where kernel and file system have it, without a word where not. Not for a secure repository. */
+  readonly trySeal?: boolean | undefined;
   /** Existing objects are in doubt after a power failure. */
   readonly suspect: boolean;
   /** Sync every object before it is linked. */
@@ -122,6 +124,10 @@ export class ObjectWriter {
         file = openSync(`/proc/self/fd/${fd}`, 'r');
         closeSync(fd);
         this.#seal(file, id);
+      } else if (this.#options.trySeal === true) {
+        file = openSync(`/proc/self/fd/${fd}`, 'r');
+        closeSync(fd);
+        tryEnableVerity(file, algorithmNumber(this.#options.algorithm));
       }
       return named === undefined
         ? this.#linkUnnamed(file, id, size, measure)
@@ -239,6 +245,14 @@ export class ObjectWriter {
     const measured = measureVerity(file);
     const digest = typeof measured === 'string' ? measured : measured.digest;
     if (digest !== id) throw new ChecksumError('new object', id, digest);
+  }
+}
+
+function tryEnableVerity(file: number, algorithm: 1 | 2): void {
+  try {
+    enableVerity(file, algorithm);
+  } catch (error) {
+    if (!(error instanceof SystemError)) throw error;
   }
 }
 

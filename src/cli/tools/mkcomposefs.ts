@@ -1,6 +1,8 @@
 /** `mkcomposefs SOURCE IMAGE`: a composefs image of a directory or of a dump file, as the composefs C tool makes it. */
 import { closeSync, openSync, readSync } from 'node:fs';
-import { FormatError, UnsupportedError } from '../../../bytes/errors.ts';
+import { CfsError, FormatError, hasCode } from '../../../bytes/errors.ts';
+import { EINVAL } from '../../linux/errno.ts';
+import { strerror } from '../../linux/libc.ts';
 import { planImage } from '../../erofs/plan.ts';
 import { imageChunks } from '../../erofs/write.ts';
 import { DumpParser } from '../../tree/dumpfile-parse.ts';
@@ -54,9 +56,7 @@ class Mkcomposefs {
 
   #readTree(): Promise<Directory> {
     const { source, fromFile } = this.#options;
-    if (!fromFile)
-      throw new UnsupportedError(`Cannot read ${source}: directories are not read yet, give a dump with --from-file`);
-    return this.#readDump(source);
+    return fromFile ? this.#readDump(source) : this.#readDirectory(source);
   }
 
   async #readDump(path: string): Promise<Directory> {
@@ -90,6 +90,35 @@ class Mkcomposefs {
     } finally {
       closeSync(fd);
     }
+  }
+
+  async #readDirectory(path: string): Promise<Directory> {
+    const { digestStore, skipXattrs, userXattrs, useEpoch, skipDevices, hardlinks, threads } = this.#options;
+    if (skipXattrs && userXattrs) throw this.#fail(`error accessing ${path}: ${strerror(EINVAL)}`);
+    const { readDirectory } = await import('../../directory/read.ts');
+    const { digestStoreTask } = await import('../../directory/digest-store.ts');
+    try {
+      const { root } = await readDirectory(path, {
+        content: digestStoreTask(digestStore),
+        threads,
+        hardLinks: hardlinks,
+        xattrs: skipXattrs ? 'none' : userXattrs ? 'user' : 'all',
+        useEpoch,
+        skipDevices,
+      });
+      return root;
+    } catch (error) {
+      throw this.#readFailure(path, error);
+    }
+  }
+
+  #readFailure(root: string, error: unknown): Error {
+    if (!(error instanceof CfsError)) return this.#fail(`cannot fill store: ${reason(error)}`);
+    const { path } = error.facts;
+    const { cause } = error;
+    if (error.code === 'NO_SPACE') return this.#fail(`cannot fill store: ${reason(cause)} (at ${path})`);
+    if (path === root && hasCode(cause, 'ENOTDIR')) return this.#fail(`cannot write file: ${reason(cause)}`);
+    return this.#fail(cause === undefined ? error.message : `error accessing ${path}: ${reason(cause)}`);
   }
 
   /** Writes the image as it is made, and gives its digest if that is asked for. */
