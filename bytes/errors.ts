@@ -20,6 +20,7 @@ export type ErrorCode =
   | 'NO_SPACE'
   | 'PARTIAL'
   | 'SYSTEM'
+  | 'TIMEOUT'
   | 'UNSUPPORTED'
   | 'USAGE';
 

@@ -3,13 +3,13 @@ import { readdirSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
-import { hasCode, UnsupportedError } from '../../bytes/errors.ts';
+import { CfsError, hasCode, UnsupportedError } from '../../bytes/errors.ts';
 import type { LockHolder } from '../linux/flock.ts';
 import { formatAlgorithm, type ErofsVersion } from '../repository/metadata.ts';
 import { Repository } from '../repository/repository.ts';
 import type { HashAlgorithm } from '../verity/object-id.ts';
 import { Interrupted, signalExitCode, usageError } from './failure.ts';
-import { progressOutput, type ProgressForm, type ProgressOutput } from './progress.ts';
+import { openProgressDescriptor, progressOutput, type ProgressForm, type ProgressOutput } from './progress.ts';
 
 interface GlobalOptions {
   /** False for `--no-repo`. */
@@ -23,18 +23,31 @@ interface GlobalOptions {
   readonly json?: boolean;
   readonly quiet?: boolean;
   readonly progress: ProgressForm;
+  readonly progressFd?: string;
 }
 
 export class Context {
   readonly #options: GlobalOptions;
   readonly output: ProgressOutput;
-  /** Aborted by Ctrl-C and SIGTERM. */
-  readonly signal: AbortSignal;
+  readonly #controller: AbortController;
 
-  constructor(command: Command, signal: AbortSignal) {
+  constructor(command: Command, controller: AbortController) {
     this.#options = command.optsWithGlobals<GlobalOptions>();
-    this.output = progressOutput(this.#options.progress, this.#options.quiet === true);
-    this.signal = signal;
+    const { progress, progressFd, quiet } = this.#options;
+    const lines = progressFd === undefined ? undefined : openProgressDescriptor(progressFd);
+    this.output = progressOutput(progress, quiet === true, process.stderr, lines);
+    this.#controller = controller;
+  }
+
+  /** Aborted by Ctrl-C and SIGTERM, and when the deadline has passed. */
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  /** Ends the command with an error if it is not done after so many milliseconds from now. */
+  setDeadline(milliseconds: number): void {
+    const problem = `Not done within ${milliseconds / 1000} s; what was stored so far is kept for the next time`;
+    setTimeout(() => this.#controller.abort(new CfsError('TIMEOUT', problem)), milliseconds).unref();
   }
 
   get json(): boolean {
@@ -71,6 +84,11 @@ export class Context {
       requireVerity: this.#options.requireVerity,
       ...this.lockOptions,
     });
+  }
+
+  /** As `openRepository`; undefined where nothing or an empty folder is. */
+  async openRepositoryIfThere(): Promise<Repository | undefined> {
+    return isVacant(this.repositoryPath) ? undefined : this.openRepository();
   }
 
   /** As `openRepository`, and makes it first where nothing or an empty folder is. */
@@ -128,10 +146,13 @@ export function action(command: Command, run: (context: Context, ...args: any[])
         controller.abort(new Interrupted(name));
       });
     }
-    const context = new Context(command, controller.signal);
+    const context = new Context(command, controller);
     try {
       // Commander adds the options and the command.
       await run(context, ...all.slice(0, -1));
+    } catch (error) {
+      // Whatever failed then, this is why.
+      throw controller.signal.aborted ? controller.signal.reason : error;
     } finally {
       context.output.end();
     }

@@ -42,6 +42,7 @@ const exitCodes: Readonly<Record<ErrorCode, number>> = {
   FETCH: 6,
   NO_SPACE: 7,
   LOCKED: 8,
+  TIMEOUT: 9,
   CANCELLED: EXIT_FAILURE,
 };
 

@@ -28,7 +28,8 @@ function addGlobals(program: Command): void {
       new Option('--progress <form>', 'how progress is shown on stderr')
         .choices(['auto', 'plain', 'json', 'none'])
         .default('auto'),
-    );
+    )
+    .option('--progress-fd <n>', 'write progress as JSON lines to this open file descriptor');
 }
 
 /** The command that `words` lead to, groups made on the way. */
