@@ -21,11 +21,10 @@ import {
 import type { OstreeChecksum } from '../../ostree/checksum.ts';
 import type { DirMeta } from '../../ostree/dirmeta.ts';
 import { decodeArchiveHeader, isSymlinkMode } from '../../ostree/file-header.ts';
-import type { ObjectType } from '../../ostree/object-type.ts';
 import type { StoredObject } from './content.ts';
 import type { CommitGraph } from './graph.ts';
-import { partialError } from './partial.ts';
-import { lookUp, type DirectoryEntry } from './paths.ts';
+import { missingObject } from './partial.ts';
+import { lookUp, type DirectoryEntry } from './graph-path.ts';
 
 /** Linux NAME_MAX. */
 const MAX_NAME = 255;
@@ -79,7 +78,7 @@ export function commitTree(
   const directoryStat = (meta: OstreeChecksum): Stat => {
     let known = stats.get(meta);
     if (known === undefined) {
-      const dirmeta = graph.dirmetas.get(meta) ?? missing('dirmeta', meta, graph);
+      const dirmeta = graph.dirmetas.get(meta) ?? missingObject(graph, 'dirmeta', meta);
       stats.set(meta, (known = stat(dirmeta, `dirmeta ${meta}`)));
     }
     return known;
@@ -90,7 +89,7 @@ export function commitTree(
       known.nlink++;
       return known;
     }
-    const made = makeInode(checksum, file(checksum) ?? missing('file', checksum, graph));
+    const made = makeInode(checksum, file(checksum) ?? missingObject(graph, 'file', checksum));
     inodes.set(checksum, made);
     return made;
   };
@@ -100,7 +99,7 @@ export function commitTree(
   const pending: [Directory, OstreeChecksum][] = [[root, top.tree]];
   for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
     const [parent, checksum] = next;
-    const tree = graph.dirtrees.get(checksum) ?? missing('dirtree', checksum, graph);
+    const tree = graph.dirtrees.get(checksum) ?? missingObject(graph, 'dirtree', checksum);
     for (const entry of tree.files) parent.entries.set(entryName(entry.name, checksum), fileInode(entry.checksum));
     for (const entry of tree.directories) {
       const child = directory(directoryStat(entry.meta));
@@ -115,14 +114,9 @@ export function commitTree(
 function findDirectory(graph: CommitGraph, path: string): DirectoryEntry {
   const found = lookUp(graph, path);
   if (found?.kind === 'directory') return found;
-  if (found?.kind === 'unknown') return missing('dirtree', found.tree, graph);
+  if (found?.kind === 'unknown') return missingObject(graph, 'dirtree', found.tree);
   const problem = found === undefined ? `has no directory ${path}` : `has a file at ${path}, no directory`;
   throw new NotFoundError(`Commit ${graph.checksum} ${problem}`, { commit: graph.checksum, path });
-}
-
-function missing(type: ObjectType, object: OstreeChecksum, { checksum, partial }: CommitGraph): never {
-  if (partial) throw partialError(checksum, `its ${type} object ${object} is missing`);
-  throw new CfsError('CORRUPT', `The stored commit ${checksum} lacks its ${type} object ${object}`, { object });
 }
 
 function makeInode(checksum: OstreeChecksum, { data, object }: StoredObject): Inode {
