@@ -12,6 +12,10 @@ export async function openSource(
     const { HttpSource } = await import('./http/source.ts');
     return new HttpSource(description);
   }
+  if (description.kind === 'delta') {
+    const { DeltaFileSource } = await import('./delta/file-source.ts');
+    return new DeltaFileSource(description.path);
+  }
   const { path, remoteFallback } = description;
   return openLocalRepository(path, { ...services, remoteFallback });
 }

@@ -3,6 +3,7 @@
  * callers compare checksums.
  */
 import type { OstreeChecksum } from './checksum.ts';
+import type { DeltaSource } from './delta/source.ts';
 import type { FileHeader } from './file-header.ts';
 import type { TransportOptions } from './http/options.ts';
 import type { MetadataType } from './object-type.ts';
@@ -23,7 +24,13 @@ export interface HttpSourceDescription {
   readonly transport: TransportOptions;
 }
 
-export type SourceDescription = LocalSourceDescription | HttpSourceDescription;
+/** One static delta: its folder, or its superblock. */
+export interface DeltaSourceDescription {
+  readonly kind: 'delta';
+  readonly path: string;
+}
+
+export type SourceDescription = LocalSourceDescription | HttpSourceDescription | DeltaSourceDescription;
 
 /** The content of a file object as it is stored. */
 export type FileContent =
@@ -69,13 +76,21 @@ export interface Source extends Disposable {
   readonly location: string;
   /** How many calls are worth making at the same time: 1 if they never wait. */
   readonly concurrency: number;
+  /** Static deltas, of a source that may have some. */
+  readonly deltas?: DeltaSource;
   /**
    * The commit that `rev` means: a full checksum, the beginning of a commit's checksum where commits can be listed, or a refspec, each
    * with any number of `^` behind it for the parent. Throws `NotFoundError`, or a `CfsError` FORMAT for a name that cannot be one.
    */
   resolveRef(rev: string, signal?: AbortSignal): Promise<OstreeChecksum>;
-  /** Every ref, by a name that `resolveRef` takes: `REF`, `REMOTE:REF`, `mirrors/COLLECTION/REF`. */
-  listRefs(signal?: AbortSignal): Promise<ReadonlyMap<string, OstreeChecksum>>;
+  /**
+   * Every ref, by a name that `resolveRef` takes: `REF`, `REMOTE:REF`, `mirrors/COLLECTION/REF`. Those that `match` says no to may be
+   * left out, where that saves work.
+   */
+  listRefs(
+    signal?: AbortSignal,
+    options?: { readonly match?: (ref: string) => boolean },
+  ): Promise<ReadonlyMap<string, OstreeChecksum>>;
   /**
    * The bytes of a metadata object as they are stored, at most 128 MiB, unverified. Throws `NotFoundError`; for a commit whose tree
    * is incomplete, a `CfsError` PARTIAL.

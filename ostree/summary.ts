@@ -209,7 +209,7 @@ export class Summary {
           ? deltas!.bytesAt(index)
           : undefined;
       });
-      if (bytes !== undefined) yield decodeDelta(bytes, this.format, at);
+      if (bytes !== undefined) yield decodeListedDelta(bytes, this.format, at);
     }
   }
 
@@ -223,7 +223,8 @@ export class Summary {
   }
 }
 
-function decodeDelta(bytes: Uint8Array, format: string, field: string): ListedDelta {
+/** An entry of a list of static deltas: `{sv}`, name and digest. @throws FormatError */
+export function decodeListedDelta(bytes: Uint8Array, format: string, field: string): ListedDelta {
   const [name, { type, value }] = decodeNormal('{sv}', bytes, format, field);
   const [first = '', second, ...more] = name.split('-');
   const to = second ?? first;

@@ -50,6 +50,11 @@ const names: Readonly<Record<number, string>> = {
   [Op.bspatch]: 'bspatch',
 };
 
+/** What of a payload its operations are checked against. */
+interface OperationsOf extends Pick<Payload, 'operations' | 'format'> {
+  readonly blob: Pick<ByteWindow, 'size'>;
+}
+
 export class OperationReader {
   readonly #operations: ByteWindow;
   readonly #blobSize: number;
@@ -66,7 +71,7 @@ export class OperationReader {
   #hasSource = false;
   #field = '';
 
-  constructor({ operations, blob, format }: Pick<Payload, 'operations' | 'blob' | 'format'>, objects: ListedObjects) {
+  constructor({ operations, blob, format }: OperationsOf, objects: ListedObjects) {
     this.#operations = operations;
     this.#blobSize = blob.size;
     this.#objects = objects;

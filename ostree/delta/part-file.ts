@@ -202,7 +202,9 @@ class PartFile implements PartSink, Disposable {
     if (this.#size > size) throw new FormatError(this.#format, 'size', `exceeded maximum size of ${size} bytes`, size);
     this.#hash.update(chunk);
     if (first) this.#decompressor = this.#decompressorFor(chunk[0]!);
-    this.#unpack((decompressor) => decompressor.push(chunk.subarray(Number(first)), this.#payload.write));
+    this.#unpack((decompressor) =>
+      decompressor.push(chunk.subarray(Number(first)), (piece) => this.#payload.write(piece)),
+    );
   }
 
   restart(): void {

@@ -57,6 +57,11 @@ export class RemoteRefs {
     if (summary !== undefined) this.#summary = Promise.resolve(decodeSummary(summary, remote.urlOf('summary')));
   }
 
+  /** The repository's summary, if it has one. */
+  summary(signal?: AbortSignal): Promise<Summary | undefined> {
+    return this.#fetchSummary(signal);
+  }
+
   /** The commit of a ref; undefined if neither a summary nor a file has it. @throws FormatError for a file that holds none. */
   async find(ref: string, signal?: AbortSignal): Promise<OstreeChecksum | undefined> {
     const listed = (await this.#summaryWith(ref, signal))?.find(ref);

@@ -1,6 +1,6 @@
 /** A repository that a web server gives out, as files below its base URLs. */
 import { NotFoundError, UnsupportedError } from '../../bytes/errors.ts';
-import { parseRepositoryConfig } from '../local/config.ts';
+import { parseRepositoryConfig, type RepositoryConfig } from '../local/config.ts';
 import type { HttpSourceDescription } from '../source.ts';
 import type { Sink } from './fetch.ts';
 import { MAX_METADATA_SIZE, Transport, type FetchedBytes } from './transport.ts';
@@ -27,7 +27,7 @@ export class Remote {
   readonly transport: Transport;
   readonly #bases: readonly string[];
   readonly #contentBases: readonly string[];
-  #checked: Promise<void> | undefined;
+  #config: Promise<RepositoryConfig> | undefined;
 
   /** @throws CfsError USAGE for a base that is neither http nor https. */
   constructor({ bases, contentBases = bases, transport }: HttpSourceDescription) {
@@ -67,27 +67,37 @@ export class Remote {
   }
 
   /** Gives an object, or what belongs to a delta, to `sink`. @throws as `Transport.fetchStream` */
-  async stream(path: string, sink: Sink, signal: AbortSignal | undefined): Promise<void> {
-    await this.transport.fetchStream({ path, bases: this.#contentBases, immutable: true, signal }, sink);
+  async stream(path: string, sink: Sink, signal: AbortSignal | undefined, limit = Infinity): Promise<void> {
+    await this.transport.fetchStream({ path, bases: this.#contentBases, immutable: true, signal }, sink, { limit });
   }
 
   /**
    * Reads the repository's configuration, once.
    * @throws NotFoundError if there is none, FormatError for a bad one, UnsupportedError unless it is an archive repository.
    */
-  check(signal?: AbortSignal): Promise<void> {
-    return (this.#checked ??= this.#checkConfig(signal));
+  async check(signal?: AbortSignal): Promise<void> {
+    await this.#readConfig(signal);
   }
 
-  async #checkConfig(signal: AbortSignal | undefined): Promise<void> {
+  /** Whether the configuration says that there are delta indexes. @throws as `check` */
+  async hasDeltaIndexes(signal?: AbortSignal): Promise<boolean> {
+    const { keyFile } = await this.#readConfig(signal);
+    return keyFile.boolean('core', 'indexed-deltas') ?? false;
+  }
+
+  #readConfig(signal: AbortSignal | undefined): Promise<RepositoryConfig> {
+    return (this.#config ??= this.#fetchConfig(signal));
+  }
+
+  async #fetchConfig(signal: AbortSignal | undefined): Promise<RepositoryConfig> {
     const bytes = await this.fetch('config', { limit: MAX_CONFIG_SIZE, signal });
     const url = this.location;
     if (bytes instanceof NotFoundError) {
       throw new NotFoundError(`There is no OSTree repository at ${url}: it has no file config`, { url }, bytes);
     }
-    const { mode } = parseRepositoryConfig(Buffer.from(bytes).toString(), this.urlOf('config'));
-    if (mode !== 'archive') {
-      throw new UnsupportedError(`Can't pull from archives with mode "${mode}": ${url}`, { url, mode });
-    }
+    const config = parseRepositoryConfig(Buffer.from(bytes).toString(), this.urlOf('config'));
+    const { mode } = config;
+    if (mode === 'archive') return config;
+    throw new UnsupportedError(`Can't pull from archives with mode "${mode}": ${url}`, { url, mode });
   }
 }

@@ -2,10 +2,12 @@
 import { NotFoundError } from '../../bytes/errors.ts';
 import { isChecksum, type OstreeChecksum } from '../checksum.ts';
 import { decodeCommit } from '../commit.ts';
+import type { DeltaSource } from '../delta/source.ts';
 import { loosePath, objectName, type MetadataType } from '../object-type.ts';
 import { verifyMetadataObject } from '../object-verify.ts';
 import { parseRefspec } from '../ref.ts';
 import type { FileObject, HttpSourceDescription, Source } from '../source.ts';
+import { HttpDeltas } from './deltas.ts';
 import { defaults, type TransportOptions } from './options.ts';
 import { Remote } from './remote.ts';
 import { RemoteRefs, type ListRefsOptions, type RefServices } from './remote-refs.ts';
@@ -20,6 +22,7 @@ export function openHttpSource(url: string, transport: TransportOptions = {}): H
 export class HttpSource implements Source {
   readonly location: string;
   readonly concurrency: number;
+  readonly deltas: DeltaSource;
   readonly #description: HttpSourceDescription;
   readonly #remote: Remote;
   readonly #refs: RemoteRefs;
@@ -30,8 +33,10 @@ export class HttpSource implements Source {
     this.#description = description;
     this.#remote = new Remote(description);
     this.#refs = new RemoteRefs(this.#remote, services);
+    this.deltas = new HttpDeltas(this.#remote, this.#refs);
     this.location = this.#remote.location;
-    this.concurrency = description.transport.connections ?? defaults.connections;
+    // One would mean that it never waits.
+    this.concurrency = Math.max(2, description.transport.connections ?? defaults.connections);
   }
 
   /** @throws also FormatError, UnsupportedError or NotFoundError if there is no archive repository at the URL. */

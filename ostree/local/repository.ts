@@ -8,10 +8,12 @@ import { realpathSync } from 'node:fs';
 import { CfsError, FormatError, hasCode, NotFoundError } from '../../bytes/errors.ts';
 import { isChecksum, type OstreeChecksum } from '../checksum.ts';
 import { decodeCommit } from '../commit.ts';
+import type { DeltaSource } from '../delta/source.ts';
 import type { MetadataType } from '../object-type.ts';
 import { verifyMetadataObject } from '../object-verify.ts';
 import { parseRefspec } from '../ref.ts';
 import type { FileObject, LocalSourceDescription, Source } from '../source.ts';
+import { LocalDeltas } from './deltas.ts';
 import { LocalRefs } from './refs.ts';
 import { LocalStore } from './store.ts';
 import type { XattrReader } from './xattr-reader.ts';
@@ -39,11 +41,13 @@ export class LocalRepository implements Source {
   readonly concurrency = 1;
   /** This repository, its parent, the parent's parent… */
   readonly stores: readonly LocalStore[];
+  readonly deltas: DeltaSource;
   readonly #refs: readonly LocalRefs[];
   readonly #remoteFallback: boolean;
 
   constructor(path: string, options: LocalRepositoryOptions) {
     this.location = path;
+    this.deltas = new LocalDeltas(path);
     this.stores = openChain(path, options.xattrs);
     this.#refs = this.stores.map((store) => new LocalRefs(store.path, store.reader));
     this.#remoteFallback = options.remoteFallback ?? false;

@@ -1,0 +1,46 @@
+/** Static deltas of a repository over HTTP. */
+import { NotFoundError } from '../../bytes/errors.ts';
+import type { OstreeChecksum } from '../checksum.ts';
+import { decodeDeltaIndex } from '../delta/delta-index.ts';
+import { deltaFolder, deltaIndexPath, MAX_SUPERBLOCK_SIZE } from '../delta/format.ts';
+import type { PartSink } from '../delta/part-file.ts';
+import type { DeltaSource, KnownDelta } from '../delta/source.ts';
+import type { DeltaPair } from '../delta/superblock.ts';
+import type { Remote } from './remote.ts';
+import type { RemoteRefs } from './remote-refs.ts';
+
+export class HttpDeltas implements DeltaSource {
+  readonly #remote: Remote;
+  readonly #refs: RemoteRefs;
+
+  constructor(remote: Remote, refs: RemoteRefs) {
+    this.#remote = remote;
+    this.#refs = refs;
+  }
+
+  async listDeltas(to: OstreeChecksum, signal?: AbortSignal): Promise<readonly KnownDelta[] | undefined> {
+    const summary = await this.#refs.summary(signal);
+    if (summary?.indexedDeltas ?? (await this.#remote.hasDeltaIndexes(signal))) {
+      const bytes = await this.#remote.fetch(deltaIndexPath(to), { content: true, signal });
+      const indexed = bytes instanceof NotFoundError ? [] : decodeDeltaIndex(bytes, to);
+      return [...indexed, ...(summary?.staticDeltas(to) ?? [])];
+    }
+    return summary?.listsStaticDeltas === true ? Array.from(summary.staticDeltas(to)) : undefined;
+  }
+
+  async readSuperblock({ from, to }: DeltaPair, signal?: AbortSignal): Promise<Uint8Array | undefined> {
+    const path = `${deltaFolder(from, to)}/superblock`;
+    const bytes = await this.#remote.fetch(path, { content: true, limit: MAX_SUPERBLOCK_SIZE, signal });
+    return bytes instanceof NotFoundError ? undefined : bytes;
+  }
+
+  async streamPart(
+    { from, to }: DeltaPair,
+    index: number,
+    limit: number,
+    sink: PartSink,
+    signal?: AbortSignal,
+  ): Promise<void> {
+    await this.#remote.stream(`${deltaFolder(from, to)}/${index}`, sink, signal, limit);
+  }
+}

@@ -1,0 +1,68 @@
+/** Static deltas in files: of a repository on disk, or one that was copied. */
+import { closeSync } from 'node:fs';
+import { join } from 'node:path';
+import { CfsError, hasCode, NotFoundError } from '../../bytes/errors.ts';
+import type { OstreeChecksum } from '../checksum.ts';
+import { decodeDeltaIndex } from '../delta/delta-index.ts';
+import { deltaFolder, deltaIndexPath, MAX_SUPERBLOCK_SIZE } from '../delta/format.ts';
+import type { PartSink } from '../delta/part-file.ts';
+import type { DeltaSource, KnownDelta } from '../delta/source.ts';
+import type { DeltaPair } from '../delta/superblock.ts';
+import { MAX_METADATA_SIZE } from '../object-type.ts';
+import { decodeSummary } from '../summary.ts';
+import { FileReader, readAt } from './file-reader.ts';
+
+const PIECE_SIZE = 256 * 1024;
+
+export class LocalDeltas implements DeltaSource {
+  readonly #path: string;
+  readonly #reader = new FileReader();
+
+  /** @param path of the repository. */
+  constructor(path: string) {
+    this.#path = path;
+  }
+
+  async listDeltas(to: OstreeChecksum): Promise<readonly KnownDelta[]> {
+    const index = this.#reader.readWhole(join(this.#path, deltaIndexPath(to)), MAX_METADATA_SIZE);
+    const indexed = index === undefined ? [] : decodeDeltaIndex(index, to);
+    const summary = this.#reader.readWhole(join(this.#path, 'summary'), MAX_METADATA_SIZE);
+    const listed = summary === undefined ? [] : decodeSummary(summary).staticDeltas(to);
+    return Promise.resolve([...indexed, ...listed]);
+  }
+
+  async readSuperblock({ from, to }: DeltaPair): Promise<Uint8Array | undefined> {
+    const path = join(this.#path, deltaFolder(from, to), 'superblock');
+    return Promise.resolve(this.#reader.readWhole(path, MAX_SUPERBLOCK_SIZE));
+  }
+
+  async streamPart({ from, to }: DeltaPair, index: number, limit: number, sink: PartSink): Promise<void> {
+    streamFile(this.#reader, join(this.#path, deltaFolder(from, to), `${index}`), limit, sink);
+    return Promise.resolve();
+  }
+}
+
+/** @throws NotFoundError; CfsError LIMIT for a longer file. */
+export function streamFile(reader: FileReader, path: string, limit: number, sink: PartSink): void {
+  let fd;
+  try {
+    fd = reader.open(path);
+  } catch (error) {
+    if (hasCode(error, 'ENOENT', 'ENOTDIR')) throw new NotFoundError(`There is no delta part ${path}`, { path }, error);
+    throw error;
+  }
+  try {
+    const { size } = reader.stat(fd, path);
+    if (size > limit)
+      throw new CfsError('LIMIT', `${path} has ${size} bytes, more than ${limit}`, { path, size, limit });
+    const buffer = Buffer.allocUnsafeSlow(Math.min(PIECE_SIZE, Math.max(size, 1)));
+    for (let at = 0; at < size;) {
+      const length = readAt(fd, path, buffer, at, Math.min(buffer.length, size - at));
+      if (length === 0) return;
+      sink.write(buffer.subarray(0, length));
+      at += length;
+    }
+  } finally {
+    closeSync(fd);
+  }
+}
