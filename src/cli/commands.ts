@@ -1,9 +1,13 @@
 /** Every command: its words, one line about it, and the file that defines and runs it. */
 import type { Command } from 'commander';
 
+/** Gives a command its arguments and options; nothing for a group. */
+export type LoadCommand = (command: Command) => Promise<void>;
+
 /** What a command's file exports: it adds arguments, options, examples and the action. */
 export interface CommandFile {
-  define(command: Command): void;
+  /** @param load is for commands about commands, which are loaded when they are dispatched. */
+  define(command: Command, load: LoadCommand): void;
 }
 
 export interface CommandEntry {
@@ -11,6 +15,8 @@ export interface CommandEntry {
   readonly words: string;
   readonly summary: string;
   readonly aliases?: readonly string[];
+  /** Not for people: left out of help. */
+  readonly hidden?: boolean;
   readonly load: () => Promise<CommandFile>;
 }
 
@@ -27,8 +33,22 @@ export const commands: readonly CommandEntry[] = [
     aliases: ['list-images'],
     load: () => import('./images.ts'),
   },
+  {
+    words: 'create-image',
+    summary: 'Store a directory and an image of it',
+    load: () => import('./create-image.ts'),
+  },
+  { words: 'import-image', summary: 'Store an image that comes on stdin', load: () => import('./import-image.ts') },
+  { words: 'compute-id', summary: "Compute the id of a directory's image", load: () => import('./compute-id.ts') },
+  {
+    words: 'compute-karg',
+    summary: "Compute the kernel argument that boots a directory's image",
+    load: () => import('./compute-karg.ts'),
+  },
+  { words: 'create-dumpfile', summary: 'Write a directory as dump text', load: () => import('./create-dumpfile.ts') },
   { words: 'image-objects', summary: 'List the objects that an image needs', load: () => import('./image-objects.ts') },
   { words: 'dump-files', summary: 'Show entries of an image as dump lines', load: () => import('./dump-files.ts') },
+  { words: 'diff', summary: 'Explain how two trees or images differ', load: () => import('./diff.ts') },
   { words: 'mount', summary: 'Mount an image', load: () => import('./mount.ts') },
   { words: 'cat', summary: 'Write the merged content of a split stream', load: () => import('./cat.ts') },
   { words: 'fsck', summary: 'Check the whole repository', load: () => import('./fsck.ts') },
@@ -58,6 +78,11 @@ export const commands: readonly CommandEntry[] = [
   { words: 'ostree log', summary: 'Show a commit and its stored ancestors', load: () => import('./ostree-log.ts') },
   { words: 'ostree ls', summary: 'List files of a commit', load: () => import('./ostree-ls.ts') },
   { words: 'ostree cat', summary: 'Write files of a commit', load: () => import('./ostree-cat.ts') },
+  {
+    words: 'ostree diff',
+    summary: 'Show what changed between two commits',
+    load: () => import('./ostree-diff.ts'),
+  },
   { words: 'ostree dump', summary: "Write a commit's tree as dump text", load: () => import('./ostree-dump.ts') },
   {
     words: 'ostree compute-id',
@@ -72,9 +97,26 @@ export const commands: readonly CommandEntry[] = [
   { words: 'ostree tag', summary: 'Give a stored commit a name', load: () => import('./ostree-tag.ts') },
   { words: 'ostree untag', summary: 'Remove a name from a commit', load: () => import('./ostree-untag.ts') },
   {
+    words: 'ostree commit',
+    summary: 'Make a commit of an image or a directory',
+    load: () => import('./ostree-commit.ts'),
+  },
+  {
     words: 'ostree export',
     summary: 'Write a commit to an OSTree repository on disk',
     load: () => import('./ostree-export.ts'),
   },
   { words: 'ostree mount', summary: "Mount a commit's image", load: () => import('./ostree-mount.ts') },
+  {
+    words: 'completion',
+    summary: 'Write a script that lets a shell complete command lines',
+    load: () => import('./completion.ts'),
+  },
+  {
+    words: 'complete',
+    summary: 'Tell what a word of a command line may become',
+    hidden: true,
+    load: () => import('./complete.ts'),
+  },
+  { words: 'man', summary: 'Write manual pages', load: () => import('./man.ts') },
 ];

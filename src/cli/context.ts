@@ -9,7 +9,8 @@ import { formatAlgorithm, type ErofsVersion } from '../repository/metadata.ts';
 import { Repository } from '../repository/repository.ts';
 import type { HashAlgorithm } from '../verity/object-id.ts';
 import { Interrupted, signalExitCode, usageError } from './failure.ts';
-import { openProgressDescriptor, progressOutput, type ProgressForm, type ProgressOutput } from './progress.ts';
+import { openProgressDescriptor } from './progress-lines.ts';
+import { progressOutput, type ProgressForm, type ProgressOutput } from './progress.ts';
 
 interface GlobalOptions {
   /** False for `--no-repo`. */
@@ -61,6 +62,17 @@ export class Context {
   get erofsVersion(): ErofsVersion | undefined {
     const text = this.#options.erofsVersion;
     return text === undefined ? undefined : (Number(text) as ErofsVersion);
+  }
+
+  /** False for `--no-repo`. */
+  get usesRepository(): boolean {
+    return this.#options.repo !== false;
+  }
+
+  /** The options name a repository, which is not only the one by default. */
+  get namesRepository(): boolean {
+    const { repo, user = false, system = false } = this.#options;
+    return typeof repo === 'string' || user || system;
   }
 
   /** The path that the options name: by default the system's repository for root, else the user's. */
@@ -124,7 +136,8 @@ export class Context {
   }
 }
 
-function isVacant(path: string): boolean {
+/** True for a path where nothing or an empty folder is. */
+export function isVacant(path: string): boolean {
   try {
     return readdirSync(path).length === 0;
   } catch (error) {
@@ -159,8 +172,16 @@ export function action(command: Command, run: (context: Context, ...args: any[])
   });
 }
 
+const exampleLines = new WeakMap<Command, readonly string[]>();
+
+/** The examples that a command was given. */
+export function examplesOf(command: Command): readonly string[] {
+  return exampleLines.get(command) ?? [];
+}
+
 /** Adds examples to a command's help. */
 export function examples(command: Command, ...lines: readonly string[]): void {
+  exampleLines.set(command, lines);
   const list = lines.map((line) => `  ${line}`).join('\n');
   command.addHelpText('after', `\nExamples:\n${list}\n\nOptions of every command (--repo, --json, …): cfs --help`);
 }

@@ -1,6 +1,6 @@
 /** The command line: global options, and the dispatch to one command's file. */
 import { Command, CommanderError, Option } from 'commander';
-import { commands, groups, type CommandEntry } from './commands.ts';
+import { commands, groups, type CommandEntry, type LoadCommand } from './commands.ts';
 import { EXIT_USAGE } from './failure.ts';
 import { writeOut } from './output.ts';
 
@@ -47,7 +47,7 @@ function group(program: Command, words: readonly string[]): Command {
 function addCommand(program: Command, entry: CommandEntry): void {
   const words = entry.words.split(' ');
   group(program, words.slice(0, -1))
-    .command(words.at(-1)!)
+    .command(words.at(-1)!, { hidden: entry.hidden ?? false })
     .summary(entry.summary)
     .description(entry.summary)
     .aliases([...(entry.aliases ?? [])]);
@@ -63,13 +63,13 @@ function find(command: Command): CommandEntry | undefined {
   return commands.find((entry) => entry.words === words.join(' '));
 }
 
-async function loadDefinition(_: Command, command: Command): Promise<void> {
+const loadCommand: LoadCommand = async (command) => {
   const entry = find(command);
-  if (entry !== undefined) (await entry.load()).define(command);
-}
+  if (entry !== undefined) (await entry.load()).define(command, loadCommand);
+};
 
-/** Runs the command line; returns when the command has ended. */
-export async function runProgram(args: readonly string[], version: string): Promise<void> {
+/** All commands by name and summary. */
+function makeProgram(version: string): Command {
   const program = new Command('cfs')
     .description('Pull OSTree commits into a composefs repository and build images that Linux mounts.')
     .version(`cfs ${version}`, '-V, --version')
@@ -88,10 +88,16 @@ Examples:
     command
       .configureOutput({ writeOut })
       .exitOverride()
-      .hook('preSubcommand', loadDefinition)
+      .hook('preSubcommand', (_, next) => loadCommand(next))
       .helpCommand(false)
       .showSuggestionAfterError();
   }
+  return program;
+}
+
+/** Runs the command line; returns when the command has ended. */
+export async function runProgram(args: readonly string[], version: string): Promise<void> {
+  const program = makeProgram(version);
   try {
     await program.parseAsync(helpLast(args), { from: 'user' });
   } catch (error) {
