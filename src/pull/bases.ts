@@ -1,10 +1,11 @@
-/** Stored commits as readers in front of a source: what they hold of a commit need not be fetched. */
+/** Readers in front of a source: stored commits and the object index. What they hold of a commit need not be fetched. */
 import { CfsError, FormatError } from '../../bytes/errors.ts';
 import type { OstreeChecksum } from '../../ostree/checksum.ts';
 import type { StoredObject } from '../commit/content.ts';
 import type { CommitGraph } from '../commit/graph.ts';
 import { findBase, findCommit, type StoredCommit } from '../commit/stored.ts';
 import { inspectStoredFile } from '../commit/stored-file.ts';
+import type { ObjectIndex } from '../repository/object-index.ts';
 import type { ObjectWriter } from '../repository/object-writer.ts';
 import type { Repository } from '../repository/repository.ts';
 
@@ -24,6 +25,7 @@ export class Bases {
   readonly #onNote: ((text: string) => void) | undefined;
   readonly #commits = new Map<OstreeChecksum, StoredCommit>();
   readonly #objects: ReadonlyMap<OstreeChecksum, StoredObject>[] = [];
+  #index: ObjectIndex | undefined;
   /** To be added when the others lack something. */
   #later: readonly OstreeChecksum[] = [];
 
@@ -51,12 +53,22 @@ export class Bases {
     this.#objects.push(objects);
   }
 
+  /** Asks the index for what the others lack, and enters in it what is found elsewhere. */
+  useIndex(index: ObjectIndex): void {
+    this.#index = index;
+  }
+
+  /** Tells of an object that was fetched and verified, so that the next pull need not fetch it even if this one does not end. */
+  enter(checksum: OstreeChecksum, stored: StoredObject): void {
+    this.#index?.add(checksum, stored);
+  }
+
   /** Adds commits once they are needed, and while there is room for them. */
   addLater(commits: readonly OstreeChecksum[]): void {
     this.#later = commits.filter((commit) => !this.#commits.has(commit));
   }
 
-  /** How many there are, those of later included. */
+  /** How many there are besides the index, those of later included. */
   get size(): number {
     return this.#objects.length + this.#commits.size + this.#later.length;
   }
@@ -70,7 +82,7 @@ export class Bases {
       const found = content.get(checksum);
       if (found !== undefined) return found;
     }
-    return this.#searchLater(checksum);
+    return this.#index?.get(checksum) ?? this.#searchLater(checksum);
   }
 
   #searchLater(checksum: OstreeChecksum): StoredObject | undefined {
