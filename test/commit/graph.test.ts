@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { readFileSync } from 'node:fs';
 import type { OstreeChecksum } from '../../ostree/checksum.ts';
+import { selectPaths } from '../../src/commit/subpaths.ts';
 import { readCommitGraph, type CommitGraph, type ReadMetadata } from '../../src/commit/graph.ts';
 import { goldenBytes } from '../ostree/golden.ts';
 import { HandmadeCommits } from '../pull/handmade-commit.ts';
@@ -160,5 +161,85 @@ describe('readCommitGraph()', () => {
       const graph = await readCommitGraph(repository.commitOf(tree), reader(repository));
       assert.equal(graph.dirtrees.size, 4);
     }
+  });
+
+  test('reads each object once of any paths, also where directories are the same', async () => {
+    using repository = new HandmadeCommits();
+    const file = (text: string): OstreeChecksum => repository.file(Buffer.from(text));
+    const other = repository.dirMeta({ mode: 0o040700 });
+    const inner = repository.dirTree([['one', file('1')]]);
+    const same = repository.dirTree(
+      [
+        ['two', file('2')],
+        ['x', file('3')],
+      ],
+      [['inner', inner, repository.meta]],
+    );
+    const root = repository.dirTree(
+      [],
+      [
+        ['a', same, repository.meta],
+        ['b', same, other],
+      ],
+    );
+    const commit = repository.commitOf(root);
+    const objects = async (...paths: readonly string[]): Promise<[number, number, boolean]> => {
+      const read: string[] = [];
+      const graph = await readCommitGraph(
+        commit,
+        async (type, checksum) => {
+          read.push(checksum);
+          return Promise.resolve(readFileSync(repository.pathOf(type, checksum)));
+        },
+        { selection: selectPaths(paths), concurrency: 4 },
+      );
+      assert.equal(new Set(read).size, read.length);
+      return [read.length, graph.files.size, graph.partial];
+    };
+    assert.deepEqual(await objects(), [3, 0, true]);
+    assert.deepEqual(await objects('/none'), [3, 0, true]);
+    assert.deepEqual(await objects('/a/two'), [4, 1, true]);
+    assert.deepEqual(await objects('/a/two/below'), [4, 0, true]);
+    assert.deepEqual(await objects('/a/two', '/b/x'), [5, 2, true]);
+    assert.deepEqual(await objects('/a/two', '/b/inner'), [6, 2, true]);
+    assert.deepEqual(await objects('/b', '/a/two'), [6, 3, false]);
+    assert.deepEqual(await objects('/a'), [5, 3, true]);
+    assert.deepEqual(await objects('/'), [6, 3, false]);
+  });
+
+  test('reads what is there of a commit that is stored in part', async () => {
+    const commit = expected.commits['3']!;
+    const read: ReadMetadata = (type, checksum) => golden.get(`${checksum}.${type}`)!;
+    const part = await readCommitGraph(commit, read, { selection: selectPaths(['/usr/share']) });
+    const has = (checksum: OstreeChecksum): boolean => part.objects.has(checksum) || part.files.has(checksum);
+    const again = await readCommitGraph(
+      commit,
+      (type, checksum) => {
+        assert(has(checksum));
+        return read(type, checksum, AbortSignal.abort());
+      },
+      { selection: undefined, has },
+    );
+    assert.deepEqual(summary(again), summary(part));
+    assert(again.partial);
+  });
+
+  test('ends the reads that nobody waits for any more', async () => {
+    const signals: AbortSignal[] = [];
+    const commit = expected.commits['3']!;
+    await assert.rejects(
+      readCommitGraph(
+        commit,
+        async (type, checksum, signal) => {
+          signals.push(signal);
+          if (type === 'dirmeta') throw new Error('gone');
+          return type === 'commit' ? golden.get(`${checksum}.commit`)! : new Promise(() => undefined);
+        },
+        { concurrency: 8 },
+      ),
+      /gone/,
+    );
+    assert.equal(signals.length, 3);
+    assert(signals.every(({ aborted }) => aborted));
   });
 });
