@@ -66,6 +66,7 @@ export class FileWriter {
     const { mode, existing } = this.#options;
     if (isPresent(existing, 'file', file.checksum)) return 'present';
     if (mode === 'archive') return this.#writeArchive(file);
+    if (mode === 'bare') checkBare(file);
     if (mode === 'bare-user-only') checkUserOnly(file);
     if (mode === 'bare-split-xattrs') this.#writeXattrs(file);
     return isSymlinkMode(file.header.mode) ? this.#writeSymlink(file) : this.#writeBare(file);
@@ -178,6 +179,16 @@ export class FileWriter {
       writeFileSync(link, bytes, { mode: FILE_MODE });
     }
   }
+}
+
+/** `ostree` does not see attributes without a value in the file system. */
+function checkBare({ checksum, header }: NewFile): void {
+  const empty = header.xattrs.find(({ value }) => value.length === 0);
+  if (empty === undefined) return;
+  throw new UnsupportedError(
+    `File object ${checksum} has the extended attribute ${empty.name} without a value, which would not be found in a bare repository; use bare-user or archive`,
+    { object: checksum },
+  );
 }
 
 /** A bare-user-only repository keeps no owners and attributes, so what has any would come out as another object. */

@@ -12,6 +12,7 @@ import { openLocalRepository } from '../../ostree/local/repository.ts';
 import { LocalRepositoryWriter } from '../../ostree/local/writer.ts';
 import { checkRefName } from '../../ostree/ref.ts';
 import type { StoredObject } from '../commit/content.ts';
+import { assertComplete } from '../commit/partial.ts';
 import { findCommit, readCommit, resolveCommit, storedGraph, type StoredCommit } from '../commit/stored.ts';
 import { syncfs } from '../linux/files.ts';
 import { tryOfdLock } from '../linux/ofd-lock.ts';
@@ -107,7 +108,9 @@ function storedLine(
   commit: OstreeChecksum,
   { withParents = false, onNote }: ExportOptions,
 ): StoredCommit[] {
-  const line = [readCommit(repository, commit)];
+  const newest = readCommit(repository, commit);
+  assertComplete(commit, newest.content);
+  const line = [newest];
   if (!withParents) return line;
   const seen = new Set([commit]);
   for (let last = line[0]; last !== undefined; last = line.at(-1)) {
@@ -115,8 +118,9 @@ function storedLine(
     // The id of a stored commit is believed here, so a false one could lead back.
     if (parent === undefined || seen.has(parent)) break;
     const found = findCommit(repository, parent);
-    if (found === undefined) {
-      onNote?.(`The parent ${parent} of ${last.checksum} is not stored, so it is not exported`);
+    if (found === undefined || found.content.partial) {
+      const problem = found === undefined ? 'is not stored' : 'is stored in part';
+      onNote?.(`The parent ${parent} of ${last.checksum} ${problem}, so it is not exported`);
       break;
     }
     seen.add(parent);
