@@ -8,6 +8,7 @@ import type { SerializedError } from '../../bytes/errors.ts';
 import type { ObjectWriterOptions } from '../repository/object-writer.ts';
 import type { ObjectId } from '../verity/object-id.ts';
 import type { IngestedFile } from './file-ingest.ts';
+import type { SpaceBudget } from './space.ts';
 
 const CHECKSUM_SIZE = 32;
 
@@ -26,11 +27,13 @@ export interface ContentJob {
   readonly counters: SharedArrayBuffer;
   /** One 64-bit number: bytes of content done. */
   readonly bytes: SharedArrayBuffer;
+  readonly space: SpaceBudget;
 }
 
 export function contentJob(
   source: SourceDescription,
   writer: ObjectWriterOptions,
+  space: SpaceBudget,
   files: readonly OstreeChecksum[],
 ): ContentJob {
   const checksums = new SharedArrayBuffer(files.length * CHECKSUM_SIZE);
@@ -42,6 +45,7 @@ export function contentJob(
     checksums,
     counters: new SharedArrayBuffer(4 * COUNTERS),
     bytes: new SharedArrayBuffer(8),
+    space,
   };
 }
 
@@ -138,6 +142,7 @@ export class ResultCollector {
   }
 
   flush(): void {
+    if (this.#results.length === 0) return;
     const results = this.#results;
     this.#results = [];
     this.#emit({

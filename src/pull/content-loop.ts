@@ -8,6 +8,8 @@ import { ObjectWriter } from '../repository/object-writer.ts';
 import { JobCounters, ResultCollector, type ContentJob, type ResultBatch } from './content-job.ts';
 import { runLanes } from './lanes.ts';
 import { FileIngest, type IngestedFile } from './file-ingest.ts';
+import { takeSpace, type SpaceBudget } from './space.ts';
+import type { Breathe } from './threads.ts';
 
 type StoredContent = Extract<FileContent, { kind: 'file' }>;
 
@@ -16,8 +18,8 @@ const READ_SIZE = 256 * 1024;
 /** What a file system says that cannot share blocks between these two files. */
 const CANNOT_REFLINK = ['EXDEV', 'ENOTSUP', 'EOPNOTSUPP', 'EINVAL', 'ENOTTY', 'ENOSYS', 'EPERM', 'EACCES'];
 
-/** Lets the event loop run, if it is time. */
-export type Breathe = () => Promise<void> | undefined;
+/** Milliseconds after which results of a source that waits are handed on, so that little is lost with the process. */
+const FLUSH_INTERVAL = 100;
 
 interface LoopOptions {
   /** For a source that waits: how many files are opened at the same time. */
@@ -42,6 +44,7 @@ export async function runContentLoop(
     using writer = new ObjectWriter(job.writer);
     const local = new LocalIngest(job, writer, counters, breathe);
     if (lanes !== undefined) {
+      using _timer = every(FLUSH_INTERVAL, () => results.flush());
       await runLanes(lanes, counters, source, async ({ index, checksum }, file) => {
         results.add(index, await local.ingest(checksum, file));
       });
@@ -56,8 +59,15 @@ export async function runContentLoop(
   } catch (error) {
     counters.stop();
     throw error;
+  } finally {
+    // Also what was finished before an error: the next pull finds it.
+    results.flush();
   }
-  results.flush();
+}
+
+function every(milliseconds: number, call: () => void): Disposable {
+  const timer = setInterval(call, milliseconds);
+  return { [Symbol.dispose]: () => clearInterval(timer) };
 }
 
 /** Milliseconds within which a file may be changed twice at the same time of change, as the coarsest clocks of kernels go. */
@@ -94,6 +104,7 @@ class Clone {
 class LocalIngest {
   readonly #writer: ObjectWriter;
   readonly #counters: JobCounters;
+  readonly #space: SpaceBudget;
   readonly #ingest: FileIngest;
   readonly #breathe: Breathe | undefined;
   #buffer = Buffer.allocUnsafeSlow(READ_SIZE);
@@ -103,6 +114,7 @@ class LocalIngest {
   constructor(job: ContentJob, writer: ObjectWriter, counters: JobCounters, breathe: Breathe | undefined) {
     this.#writer = writer;
     this.#counters = counters;
+    this.#space = job.space;
     this.#breathe = breathe;
     this.#ingest = new FileIngest(writer, job.writer.algorithm, (bytes) => counters.addBytes(bytes));
   }
@@ -113,6 +125,7 @@ class LocalIngest {
       const { hashedHeader, size, content } = file;
       const deflated = content.kind === 'file' && content.deflated;
       const clone = this.#clone(file);
+      if (clone === undefined && this.#ingest.isExternal(size)) takeSpace(this.#space, checksum, size);
       this.#ingest.start({ checksum, hashedHeader, size, deflated, clone: clone?.fd });
       if (clone?.readSource === false) await this.#pushPlain(clone.fd, 0);
       else if (content.kind === 'file') await this.#push(content);

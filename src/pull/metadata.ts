@@ -3,7 +3,7 @@ import { checksumOf, type OstreeChecksum } from '../../ostree/checksum.ts';
 import { verifyMetadataObject } from '../../ostree/object-verify.ts';
 import type { HashedMetadataType } from '../../ostree/object-type.ts';
 import type { Source } from '../../ostree/source.ts';
-import { readCommitGraph, type CommitGraph } from '../commit/graph.ts';
+import { readCommitGraph, type CommitGraph, type WalkOptions } from '../commit/graph.ts';
 import type { OnProgress } from '../progress.ts';
 import type { Bases } from './bases.ts';
 
@@ -34,26 +34,43 @@ export class MetadataReader {
 
   /** The verified bytes of a commit object. */
   async readCommit(checksum: OstreeChecksum): Promise<Uint8Array> {
-    const bytes = await this.#read('commit', checksum);
+    const bytes = await this.#read('commit', checksum, this.#options.signal);
     verifyMetadataObject('commit', checksum, bytes);
     return bytes;
   }
 
   /** The graph of the commit whose object was read. */
-  readGraph(commit: OstreeChecksum, commitObject: Uint8Array): Promise<CommitGraph> {
+  readGraph(
+    commit: OstreeChecksum,
+    commitObject: Uint8Array,
+    part: Pick<WalkOptions, 'selection' | 'has'>,
+  ): Promise<CommitGraph> {
+    const { signal, onProgress } = this.#options;
     const { concurrency } = this.#source;
     return readCommitGraph(
       commit,
-      (type, checksum) => (type === 'commit' ? commitObject : this.#read(type, checksum)),
-      { ...this.#options, concurrency: concurrency > 1 ? REQUESTS_PER_LANE * concurrency : 1 },
+      (type, checksum, ended) => (type === 'commit' ? commitObject : this.#read(type, checksum, ended)),
+      { signal, onProgress, concurrency: concurrency > 1 ? REQUESTS_PER_LANE * concurrency : 1, ...part },
     );
   }
 
-  #read(type: HashedMetadataType, checksum: OstreeChecksum): Uint8Array | Promise<Uint8Array> {
+  #read(
+    type: HashedMetadataType,
+    checksum: OstreeChecksum,
+    signal: AbortSignal | undefined,
+  ): Uint8Array | Promise<Uint8Array> {
     const known = this.#bases.get(checksum);
     // What other programs stored need not be what the checksum says.
     if (known !== undefined && checksumOf(known.data) === checksum) return known.data;
     this.#fetched++;
-    return this.#source.readObject(type, checksum, this.#options.signal);
+    const bytes = this.#source.readObject(type, checksum, signal);
+    return bytes instanceof Promise ? this.#entered(checksum, bytes) : bytes;
+  }
+
+  /** What was waited for is remembered. */
+  async #entered(checksum: OstreeChecksum, promised: Promise<Uint8Array>): Promise<Uint8Array> {
+    const data = await promised;
+    if (checksumOf(data) === checksum) this.#bases.enter(checksum, { data, object: undefined });
+    return data;
   }
 }

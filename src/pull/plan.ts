@@ -6,7 +6,7 @@ import { decodeSizes, type ObjectSize } from '../../ostree/sizes.ts';
 import type { Source } from '../../ostree/source.ts';
 import type { StoredObject } from '../commit/content.ts';
 import type { CommitGraph } from '../commit/graph.ts';
-import { lookUp } from '../commit/paths.ts';
+import { lookUp } from '../commit/graph-path.ts';
 import { commitOfRef, newestCommits, type StoredCommit } from '../commit/stored.ts';
 import { selectPaths, WHOLE_TREE, type Selection } from '../commit/subpaths.ts';
 import type { ObjectIndex } from '../repository/object-index.ts';
@@ -32,6 +32,8 @@ export interface PullTask {
   readonly options: PullOptions;
   /** For a source that waits for a network. */
   readonly index: ObjectIndex | undefined;
+  /** Files that are fetched before. */
+  readonly planned?: ReadonlySet<OstreeChecksum>;
 }
 
 /** A commit whose object was read. */
@@ -106,7 +108,7 @@ export async function openParent(task: PullTask, child: CommitPlan): Promise<Ope
 /** Reads the metadata graph: what was asked for of the tree, and what is stored of it. */
 export async function planCommit(
   opened: OpenedCommit,
-  { options }: PullTask,
+  { options, planned }: PullTask,
   writer: Pick<ObjectWriter, 'has'>,
 ): Promise<CommitPlan> {
   const { self, bases, metadata } = opened;
@@ -116,7 +118,8 @@ export async function planCommit(
     has: (checksum) => self?.content.get(checksum) !== undefined,
   });
   noteAbsent(graph, options);
-  const { objects, missing } = reuse(graph, bases, writer);
+  const { objects, missing: lacking } = reuse(graph, bases, writer);
+  const missing = planned === undefined ? lacking : lacking.filter((checksum) => !planned.has(checksum));
   return { ...opened, graph, objects, missing, estimate: estimateSizes(opened, graph, missing, options) };
 }
 

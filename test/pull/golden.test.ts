@@ -33,7 +33,7 @@ for (const algorithm of ['sha256', 'sha512'] as const) {
           const { image } = await pull(path, goldenPath, commit, { erofsVersion: version });
           const wanted = expectedImage(name, algorithm, version);
           if (wanted !== undefined) assert.equal(image, wanted, `image of version ${version}`);
-          if (algorithm === 'sha256' && version > 0) compareImage(await Repository.open(path), name, version, image!);
+          if (algorithm === 'sha256' && version > 0) compareImage(await Repository.open(path), name, version, image);
         }
         using repository = await Repository.open(path);
         await assertClean(repository);

@@ -10,7 +10,7 @@ import { encodeCommitStream, streamName } from '../../src/commit/commit-stream.t
 import type { StoredObject } from '../../src/commit/content.ts';
 import { commitRef, findCommit, readCommit, type StoredCommit } from '../../src/commit/stored.ts';
 import { openLocalSource } from '../../src/pull/source.ts';
-import type { PullResult } from '../../src/pull/pull.ts';
+
 import { collectGarbage } from '../../src/repository/gc.ts';
 import { Repository } from '../../src/repository/repository.ts';
 import { objectPath, type ObjectId } from '../../src/verity/object-id.ts';
@@ -18,13 +18,13 @@ import { needs, toolPath } from '../needs.ts';
 import { copyGoldenRepository } from '../ostree/real-ostree.ts';
 import { goldenPath } from '../ostree/golden.ts';
 import { freshPath, freshRepository } from '../repository/support.ts';
-import { assertClean, expected, pull, Recorder } from './support.ts';
+import { assertClean, expected, pull, Recorder, type CompletePull } from './support.ts';
 
 const os = 'golden/x86_64/os';
 const commit = expected.commits['3']!;
 
 let pristine: string;
-let good: PullResult;
+let good: CompletePull;
 let stored: StoredCommit;
 before(async () => {
   pristine = freshRepository();

@@ -11,7 +11,7 @@ import { listImages } from '../../src/repository/images.ts';
 import { listRefs } from '../../src/repository/refs.ts';
 import { Repository } from '../../src/repository/repository.ts';
 import { listStreams } from '../../src/repository/streams.ts';
-import type { HashAlgorithm } from '../../src/verity/object-id.ts';
+import type { HashAlgorithm, ObjectId } from '../../src/verity/object-id.ts';
 
 const fixtures = join(import.meta.dirname, '../../fixtures');
 
@@ -34,8 +34,21 @@ export const expected = JSON.parse(readFileSync(fixture('expected.json'), 'utf8'
 /** The golden commits: names of `expected.commits`. */
 export const goldenNames = ['1', '2', '3', 'plain', 'single', 'empty'] as const;
 
-/** Pulls from the OSTree repository at `from`, in this thread unless asked otherwise. */
-export async function pull(
+/** A pull of a whole commit. */
+export interface CompletePull extends PullResult {
+  readonly image: ObjectId;
+}
+
+/** Pulls a whole commit from the OSTree repository at `from`, in this thread unless asked otherwise. */
+export async function pull(...args: Parameters<typeof pullPart>): Promise<CompletePull> {
+  const result = await pullPart(...args);
+  const { image } = result;
+  assert(image !== undefined && !result.partial, `commit ${result.commit} is stored in part`);
+  return { ...result, image };
+}
+
+/** The same, also for options that leave some of the commit out. */
+export async function pullPart(
   repositoryPath: string,
   from: string | Source,
   name: string,

@@ -1,0 +1,104 @@
+/** What a pull would do: its metadata are read, and nothing is written but what the object index remembers of stored commits. */
+import type { OstreeChecksum } from '../../ostree/checksum.ts';
+import type { Source } from '../../ostree/source.ts';
+import { objectSize } from '../repository/objects.ts';
+import type { Repository } from '../repository/repository.ts';
+import type { ObjectId } from '../verity/object-id.ts';
+import { openIndex } from './index-commits.ts';
+import { openCommit, openParent, planCommit, type OpenedCommit, type PullTask } from './plan.ts';
+import { nameFor, type PullOptions } from './pull.ts';
+import { DEFAULT_RESERVE, mayShareBlocks, measureSpace, type Space } from './space.ts';
+
+interface ObjectCounts {
+  readonly metadata: number;
+  readonly files: number;
+}
+
+export interface DryRun {
+  readonly commit: OstreeChecksum;
+  /** The ref that would be written. */
+  readonly ref: string | undefined;
+  readonly parents: readonly OstreeChecksum[];
+  /** True if the commit would be stored in part. */
+  readonly partial: boolean;
+  /** What the source would be asked for. Its metadata were read for this. */
+  readonly fetch: ObjectCounts & {
+    /** Bytes of the files, as an archive repository has them; undefined unless the commits tell. */
+    readonly bytes: number | undefined;
+    /** Bytes of content. */
+    readonly content: number | undefined;
+  };
+  /** What stored commits and unfinished pulls have. */
+  readonly stored: ObjectCounts;
+  readonly space: Space & {
+    /** Bytes that would be stored, at least. */
+    readonly needed: number;
+    /** True if no more would be. */
+    readonly complete: boolean;
+    /** True if the source's file system may let files share their blocks, so that less is needed. */
+    readonly shared: boolean;
+  };
+}
+
+/** Plans the pull that `pullCommit` would do with the same arguments. @throws as that does, up to the content. */
+export async function planPull(
+  repository: Repository,
+  source: Source,
+  name: string,
+  options: PullOptions = {},
+): Promise<DryRun> {
+  const { signal, depth = 0 } = options;
+  const commit = options.commit ?? (await source.resolveRef(name, signal));
+  const ref = nameFor(name, commit);
+  const release = await repository.hold({ signal });
+  try {
+    using index = source.concurrency > 1 ? await openIndex(repository, options) : undefined;
+    const planned = new Set<OstreeChecksum>();
+    const task: PullTask = { repository, source, ref, options, index, planned };
+    const has = (id: ObjectId, size: number): boolean => objectSize(repository, id) === size;
+    const commits: OstreeChecksum[] = [];
+    const fetch = { metadata: 0, files: 0, archived: 0, content: 0 };
+    const stored = { metadata: 0, files: 0 };
+    let needed = 0;
+    let complete = true;
+    let partial = false;
+    let opened: OpenedCommit | undefined = await openCommit(task, commit);
+    for (let left = depth; opened !== undefined; left--) {
+      const plan = await planCommit(opened, task, { has });
+      const { graph, missing, metadata, estimate } = plan;
+      if (commits.length === 0) ({ partial } = graph);
+      commits.push(graph.checksum);
+      fetch.metadata += metadata.fetched;
+      fetch.files += missing.length;
+      fetch.archived += estimate.fetch;
+      fetch.content += estimate.content;
+      stored.metadata += graph.objects.size - metadata.fetched;
+      stored.files += graph.files.size - missing.length;
+      if (missing.length > 0) needed += estimate.stored;
+      complete &&= estimate.complete;
+      for (const file of missing) planned.add(file);
+      opened = left === 0 ? undefined : await openParent(task, plan);
+    }
+    return {
+      commit,
+      ref,
+      parents: commits.slice(1),
+      partial,
+      fetch: {
+        metadata: fetch.metadata,
+        files: fetch.files,
+        bytes: complete ? fetch.archived : undefined,
+        content: complete ? fetch.content : undefined,
+      },
+      stored,
+      space: {
+        needed,
+        complete,
+        shared: mayShareBlocks(source, repository.path),
+        ...measureSpace(repository.path, options.minFreeSpace ?? DEFAULT_RESERVE),
+      },
+    };
+  } finally {
+    release();
+  }
+}
