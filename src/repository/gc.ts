@@ -2,7 +2,8 @@
  * Garbage collection: removes streams and images that no ref keeps, and objects that nothing in use needs.
  *
  * What is in use is found under the exclusive lock, so that no transaction of anyone is under way. Links go first, then
- * objects: one that is killed leaves no stream that lacks its objects. Temporary entries of killed writers go too.
+ * objects: one that is killed leaves no stream that lacks its objects. Temporary entries of killed writers go too,
+ * and what the object index knows of what is gone.
  */
 import { lstatSync, readdirSync, unlinkSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -11,6 +12,7 @@ import { CfsError, hasCode } from '../../bytes/errors.ts';
 import { isObjectId, type ObjectId } from '../verity/object-id.ts';
 import { TEMPORARY_FILE, TEMPORARY_LINK, TEMPORARY_OBJECT, type LinkKind } from './layout.ts';
 import { syncDirectories } from './links.ts';
+import { pruneIndex } from './index-prune.ts';
 import type { LockOptions } from './lock.ts';
 import { exists, findReachable, type Reachable } from './reachable.ts';
 import { listRefs } from './refs.ts';
@@ -69,6 +71,9 @@ export async function collectGarbage(repository: Repository, options: GcOptions 
         path,
         settled.map(({ name }) => name),
       );
+      const gone = new Set(streams);
+      const left = reachable.streams.filter(({ name }) => !gone.has(`streams/${name}`));
+      warnings.push(...(await pruneIndex(path, new Set(left.map(({ id }) => id)))));
     }
     return {
       dryRun,

@@ -10,11 +10,11 @@ const ROW_BATCH = 10_000;
 /**
  * Leaves what `streams` hold. Only under the exclusive lock: pulls that did not end are forgotten.
  * @param streams ids of those that are left.
- * @returns a warning if the index could not be pruned.
+ * @returns warnings.
  */
-export async function pruneIndex(root: string, streams: ReadonlySet<unknown>): Promise<string | undefined> {
+export async function pruneIndex(root: string, streams: ReadonlySet<unknown>): Promise<readonly string[]> {
   try {
-    if (!hasIndex(root)) return undefined;
+    if (!hasIndex(root)) return [];
     const db = await openDatabase(root);
     try {
       db.exec('BEGIN IMMEDIATE');
@@ -23,11 +23,11 @@ export async function pruneIndex(root: string, streams: ReadonlySet<unknown>): P
     } finally {
       db.close();
     }
-    return undefined;
+    return [];
   } catch (error) {
-    if (problemOf(error) !== 'damaged') return `The object index was not pruned: ${(error as Error).message}`;
+    if (problemOf(error) !== 'damaged') return [`The object index was not pruned: ${(error as Error).message}`];
     removeIndex(root);
-    return undefined;
+    return [];
   }
 }
 

@@ -7,6 +7,7 @@ import { accessSync, constants, mkdirSync, rmSync, statfsSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { CfsError, hasCode, NotFoundError, UnsupportedError } from '../../bytes/errors.ts';
 import type { HashAlgorithm } from '../verity/object-id.ts';
+import { removeIndex } from './index-database.ts';
 import { syncDirectories } from './links.ts';
 import { RepositoryLock, type LockOptions, type Release } from './lock.ts';
 import { assertSameMetadata, effectiveFormats, newMetadata, unknownReadOnlyFeatures } from './metadata.ts';
@@ -75,6 +76,7 @@ export class Repository implements ObjectStore {
     mkdirSync(root, { recursive: true, mode: 0o700 });
     if (options.resetMetadata === true) {
       for (const name of ['streams', 'images', 'meta.json']) rmSync(join(root, name), { recursive: true, force: true });
+      removeIndex(root);
     }
     if (readMetadata(root) === undefined) {
       const created = writeMetadata(root, wanted, options.insecure !== true);
