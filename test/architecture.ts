@@ -32,8 +32,9 @@ export const arrows: Readonly<Record<string, readonly string[]>> = {
   'src/pull': ['src/commit'],
   'src/export': ['src/pull'],
   'src/compare': ['src/directory', 'src/pull'],
-  'src/cli': ['src/compare', 'src/export'],
-  src: ['src/directory', 'src/export', 'src/pull'],
+  'src/delta': ['src/commit'],
+  'src/cli': ['src/delta', 'src/compare', 'src/export'],
+  src: ['src/delta', 'src/directory', 'src/export', 'src/pull'],
   bench: ['src'],
   test: ['src/cli', 'src', 'bench'],
 };
@@ -41,7 +42,7 @@ export const arrows: Readonly<Record<string, readonly string[]>> = {
 /** Packages from npm, with the rooms that may import them. */
 export const packages: Readonly<Record<string, readonly string[]>> = {
   commander: ['src/cli'],
-  koffi: ['src/linux', 'src/verity', 'src/pull', 'src/export'],
+  koffi: ['src/linux', 'src/verity', 'src/pull', 'src/export', 'src/delta'],
   undici: ['ostree'],
   'fast-check': ['test'],
 };

@@ -23,6 +23,7 @@ export interface CommandEntry {
 /** What the groups are for, by their words. */
 export const groups: Readonly<Record<string, string>> = {
   ostree: 'Work with OSTree commits',
+  'ostree delta': 'Work with static deltas between commits',
 };
 
 export const commands: readonly CommandEntry[] = [
@@ -72,6 +73,11 @@ export const commands: readonly CommandEntry[] = [
     words: 'ostree list-refs',
     summary: 'List the refs of an OSTree repository on a web server',
     load: () => import('./ostree-list-refs.ts'),
+  },
+  {
+    words: 'ostree delta create',
+    summary: 'Make a static delta between stored commits',
+    load: () => import('./ostree-delta-create.ts'),
   },
   { words: 'ostree images', summary: 'List the named commits', load: () => import('./ostree-images.ts') },
   { words: 'ostree inspect', summary: 'Show a commit and its metadata', load: () => import('./ostree-inspect.ts') },

@@ -12,6 +12,7 @@ export type ProgressForm = 'auto' | 'plain' | 'json' | 'none';
 const interval = { terminal: 100, json: 200, plain: 5000 };
 
 const verbs: Readonly<Record<Progress['phase'], string>> = {
+  index: 'Indexing stored commits',
   metadata: 'Reading metadata',
   content: 'Storing files',
   image: 'Building image',
@@ -19,6 +20,7 @@ const verbs: Readonly<Record<Progress['phase'], string>> = {
   objects: 'Checking objects',
   streams: 'Checking streams',
   images: 'Checking images',
+  delta: 'Making delta',
 };
 
 /** 1536 → `1.5 KiB`. */

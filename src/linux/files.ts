@@ -10,6 +10,7 @@ const AT_FDCWD = -100;
 const AT_SYMLINK_FOLLOW = 0x400;
 const AT_EMPTY_PATH = 0x1000;
 const RENAME_NOREPLACE = 1;
+const RENAME_EXCHANGE = 2;
 
 const linkat = libcFunction<[number, string, number, string, number]>(
   'linkat',
@@ -68,6 +69,11 @@ export function renameNoReplace(from: string, to: string): boolean {
   const errno = lastErrno();
   if (errno === EEXIST) return false;
   throw new SystemError(errno, 'renameat2', from);
+}
+
+/** Lets two files or folders change places, so that each name has one or the other at any moment. */
+export function exchange(a: string, b: string): void {
+  check(renameat2(AT_FDCWD, a, AT_FDCWD, b, RENAME_EXCHANGE), 'renameat2', a);
 }
 
 /** Writes back everything of the file system that `fd` lies on, and waits for it. Reports write errors since the open. */
