@@ -48,7 +48,7 @@ export class Bases {
     }
   }
 
-  /** Adds objects of no stored commit, which are asked for before those of commits. */
+  /** Adds objects that this pull has stored or checked already, which are asked for before those of commits. */
   addObjects(objects: ReadonlyMap<OstreeChecksum, StoredObject>): void {
     this.#objects.push(objects);
   }
@@ -73,11 +73,18 @@ export class Bases {
     return this.#objects.length + this.#commits.size + this.#later.length;
   }
 
-  get(checksum: OstreeChecksum): StoredObject | undefined {
+  /** One of those objects. */
+  getOwn(checksum: OstreeChecksum): StoredObject | undefined {
     for (const objects of this.#objects) {
       const found = objects.get(checksum);
       if (found !== undefined) return found;
     }
+    return undefined;
+  }
+
+  get(checksum: OstreeChecksum): StoredObject | undefined {
+    const own = this.getOwn(checksum);
+    if (own !== undefined) return own;
     for (const { content } of this.#commits.values()) {
       const found = content.get(checksum);
       if (found !== undefined) return found;
@@ -108,15 +115,16 @@ export class Bases {
  */
 export function reuse(
   graph: CommitGraph,
-  bases: Pick<Bases, 'get'>,
+  bases: Pick<Bases, 'get' | 'getOwn'>,
   writer: Pick<ObjectWriter, 'has'>,
 ): { readonly objects: Map<OstreeChecksum, StoredObject>; readonly missing: readonly OstreeChecksum[] } {
   const objects = new Map<OstreeChecksum, StoredObject>();
   for (const [checksum, data] of graph.objects) objects.set(checksum, { data, object: undefined });
   const missing: OstreeChecksum[] = [];
   for (const checksum of graph.files) {
-    const known = bases.get(checksum);
-    if (known !== undefined && isHeld(checksum, known, writer)) objects.set(checksum, known);
+    const own = bases.getOwn(checksum);
+    const known = own ?? bases.get(checksum);
+    if (known !== undefined && (own !== undefined || isHeld(checksum, known, writer))) objects.set(checksum, known);
     else missing.push(checksum);
   }
   return { objects, missing };
