@@ -1,0 +1,105 @@
+/** What each thread does for a static delta: take a part, read it, run it, until none is left. */
+import { CfsError, UnsupportedError } from '../../bytes/errors.ts';
+import { runPart } from '../../ostree/delta/interpreter.ts';
+import { readPart, type PartServices, type PartSink } from '../../ostree/delta/part-file.ts';
+import type { DeltaSource } from '../../ostree/delta/source.ts';
+import { decodeSuperblock, type DeltaPart, type Superblock } from '../../ostree/delta/superblock.ts';
+import type { Source } from '../../ostree/source.ts';
+import { openXz } from '../../ostree/delta/xz/stream.ts';
+import { ObjectWriter } from '../repository/object-writer.ts';
+import { ResultCollector, type ResultBatch } from './content-job.ts';
+import { DeltaCounters, partName, type DeltaJob } from './delta-job.ts';
+import { PartOutput } from './delta-output.ts';
+import { deltaSources } from './delta-sources.ts';
+import { FileIngest } from './file-ingest.ts';
+import { liblzma } from './liblzma.ts';
+import { measureSpace } from './space.ts';
+import type { Breathe } from './threads.ts';
+
+/** Bytes of an inline part that are unpacked at a time. */
+const PIECE_SIZE = 64 * 1024;
+/** Milliseconds between looks at whether another thread stopped the job. */
+const LOOK = 100;
+
+/**
+ * Works on the job until no part is left, or it is stopped. Results are told by the object's place in the job.
+ * @throws the first error of a part; the job is stopped then. Objects that were finished before are told all the same.
+ */
+export async function runDeltaLoop(
+  job: DeltaJob,
+  source: Source,
+  emit: (batch: ResultBatch) => void,
+  breathe?: Breathe,
+): Promise<void> {
+  const counters = new DeltaCounters(job);
+  const results = new ResultCollector(emit);
+  const stopping = new AbortController();
+  const stop = (): void => {
+    if (counters.stopped) stopping.abort(new CfsError('CANCELLED', 'The pull was stopped'));
+  };
+  const timer = setInterval(stop, LOOK);
+  try {
+    using writer = new ObjectWriter(job.writer);
+    const superblock = decodeSuperblock(job.superblock);
+    const ingest = new FileIngest(writer, job.writer.algorithm, (bytes) => counters.addBytes(bytes));
+    const services = partServices(job, writer);
+    const open = deltaSources(job.store, superblock.from);
+    for (let wanted = counters.next(); wanted !== undefined; wanted = counters.next()) {
+      const { held, first } = wanted;
+      const part = superblock.parts[wanted.index]!;
+      const stream = (sink: PartSink) => streamPart(deltasOf(source), superblock, part, sink, stopping.signal);
+      using read = await readPart(part, partName(superblock, part), stream, services);
+      const output = new PartOutput(ingest, job.space, held, (index, object) => results.add(first + index, object));
+      try {
+        for (const _ of runPart(read.payload, part.objects, output, open)) {
+          stop();
+          stopping.signal.throwIfAborted();
+          const pause = breathe?.();
+          if (pause !== undefined) await pause;
+        }
+      } finally {
+        ingest.abort();
+      }
+      counters.addPart();
+    }
+  } catch (error) {
+    counters.stop();
+    throw error;
+  } finally {
+    clearInterval(timer);
+    results.flush();
+  }
+}
+
+/** @throws UnsupportedError for a source without any. */
+export function deltasOf({ deltas, location }: Pick<Source, 'deltas' | 'location'>): DeltaSource {
+  if (deltas === undefined) throw new UnsupportedError(`${location} offers no static deltas`);
+  return deltas;
+}
+
+async function streamPart(
+  deltas: DeltaSource,
+  superblock: Superblock,
+  part: DeltaPart,
+  sink: PartSink,
+  signal: AbortSignal,
+): Promise<void> {
+  const { inline } = part;
+  if (inline === undefined) return deltas.streamPart(superblock, part.index, part.size, sink, signal);
+  sink.restart();
+  for (let at = 0; at < inline.length; at += PIECE_SIZE) sink.write(inline.subarray(at, at + PIECE_SIZE));
+}
+
+function partServices({ space, store }: DeltaJob, writer: ObjectWriter): PartServices {
+  return {
+    decompressor: liblzma() ?? openXz,
+    temporary: {
+      open: () => ({ fd: writer.begin(), path: `a temporary file in ${store.path}` }),
+      close: ({ fd }) => writer.abort(fd),
+    },
+    room: () => {
+      const { free, reserve } = measureSpace(space.path, { bytes: space.reserve });
+      return Math.max(0, free - reserve);
+    },
+  };
+}

@@ -1,0 +1,72 @@
+/** The threads that run a static delta: this one, and workers beside it. */
+import { availableParallelism } from 'node:os';
+import type { Source } from '../../ostree/source.ts';
+import type { OnProgress } from '../progress.ts';
+import { batchResults, type ResultBatch } from './content-job.ts';
+import { DeltaCounters, type DeltaJob } from './delta-job.ts';
+import { runDeltaLoop } from './delta-loop.ts';
+import type { IngestedFile } from './file-ingest.ts';
+import { allEnded, breather, runInWorker, startWorker } from './threads.ts';
+
+const MAX_THREADS = 8;
+/** A worker costs more than to make so many bytes of objects. */
+const BYTES_PER_WORKER = 4 * 1024 * 1024;
+const PROGRESS_INTERVAL = 100;
+
+export interface DeltaRunOptions {
+  /** The most threads, this one included. */
+  readonly threads?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: OnProgress | undefined;
+  /** Told of each object that is done, by its place in the job; also before an error. */
+  readonly onObject: (index: number, object: IngestedFile) => void;
+  /** What the wanted parts make, as the superblock has it. */
+  readonly unpackedSize: number;
+}
+
+const workerFile = new URL(`./delta-worker${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url);
+
+/**
+ * Runs all parts of the job.
+ * @throws the first error that a thread met, or the reason of the signal. No thread works any more then.
+ */
+export async function runDelta(job: DeltaJob, source: Source, options: DeltaRunOptions): Promise<void> {
+  const { signal, onProgress, onObject, unpackedSize } = options;
+  const counters = new DeltaCounters(job);
+  const collect = (batch: ResultBatch): void => {
+    for (const { index, file } of batchResults(batch)) onObject(index, file);
+  };
+  const report = (): void =>
+    onProgress?.({
+      phase: 'delta',
+      done: counters.done,
+      total: job.parts.length,
+      bytes: counters.bytes,
+      bytesTotal: unpackedSize,
+    });
+  const stop = (): void => counters.stop();
+
+  signal?.throwIfAborted();
+  signal?.addEventListener('abort', stop);
+  const timer = setInterval(report, PROGRESS_INTERVAL);
+  report();
+  const most = Math.min(options.threads ?? Math.min(availableParallelism(), MAX_THREADS), job.parts.length);
+  const worthwhile = Math.floor(unpackedSize / BYTES_PER_WORKER);
+  const workers = Array.from({ length: Math.min(most - 1, worthwhile) }, () => startWorker(workerFile));
+  try {
+    await allEnded([
+      ...workers.map((worker) => runInWorker(worker, job, collect, stop)),
+      runDeltaLoop(job, source, collect, breather()),
+    ]);
+  } catch (error) {
+    // What was stopped in the middle of a part says so with an error of its own.
+    signal?.throwIfAborted();
+    throw error;
+  } finally {
+    clearInterval(timer);
+    signal?.removeEventListener('abort', stop);
+    await Promise.all(workers.map(({ worker }) => worker.terminate()));
+  }
+  signal?.throwIfAborted();
+  report();
+}

@@ -1,0 +1,77 @@
+/** Threads that share a job: this one, and workers beside it. */
+import { setImmediate } from 'node:timers/promises';
+import { Worker } from 'node:worker_threads';
+import { CfsError, deserializeError } from '../../bytes/errors.ts';
+import type { ResultBatch, WorkerMessage } from './content-job.ts';
+
+/** Milliseconds of work after which this thread lets timers, signals and messages in. */
+const BREATH = 50;
+
+/** Lets the event loop run, if it is time. */
+export type Breathe = () => Promise<void> | undefined;
+
+/** Lets the event loop run once every `BREATH` milliseconds. */
+export function breather(): Breathe {
+  let last = performance.now();
+  return () => {
+    if (performance.now() - last < BREATH) return undefined;
+    last = performance.now();
+    return setImmediate();
+  };
+}
+
+/** Waits for all, and throws the first error that is one of its own: others may only say that they were stopped for it. */
+export async function allEnded(threads: readonly Promise<void>[]): Promise<void> {
+  const errors = (await Promise.allSettled(threads)).flatMap((end) => (end.status === 'rejected' ? [end.reason] : []));
+  if (errors.length === 0) return;
+  throw errors.find((error) => !(error instanceof CfsError && error.code === 'CANCELLED')) ?? errors[0];
+}
+
+export interface StartedWorker {
+  readonly worker: Worker;
+  /** Why it ended, if it was not because it had done its part. */
+  readonly ended: Promise<Error>;
+}
+
+export function startWorker(file: URL): StartedWorker {
+  const worker = new Worker(file);
+  const ended = new Promise<Error>((resolve) => {
+    worker.once('error', resolve);
+    worker.once('exit', (code) => resolve(new CfsError('SYSTEM', `A content worker ended with code ${code}`)));
+  });
+  return { worker, ended };
+}
+
+/**
+ * Gives a worker its task, and waits until it has done its part.
+ * @param stop ends the other threads' work; called when the worker fails.
+ */
+export function runInWorker(
+  { worker, ended: death }: StartedWorker,
+  task: unknown,
+  collect: (batch: ResultBatch) => void,
+  stop: () => void,
+): Promise<void> {
+  return new Promise((resolve, reject) => {
+    let ended = false;
+    const failed = (error: Error): void => {
+      // A worker that has done its part exits; the others go on.
+      if (ended) return;
+      ended = true;
+      stop();
+      reject(error);
+    };
+    worker.on('message', (message: WorkerMessage) => {
+      if (message.kind === 'results') {
+        collect(message.batch);
+      } else if (message.kind === 'end') {
+        ended = true;
+        resolve();
+      } else {
+        failed(deserializeError(message.error));
+      }
+    });
+    void death.then(failed);
+    worker.postMessage(task);
+  });
+}
