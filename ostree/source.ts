@@ -22,6 +22,8 @@ export interface HttpSourceDescription {
   /** The same for objects and deltas, where those are somewhere else. */
   readonly contentBases?: readonly string[];
   readonly transport: TransportOptions;
+  /** Where large files on their way lie; the system's temporary folder by default. */
+  readonly spool?: string;
 }
 
 /** One static delta: its folder, or its superblock. */
@@ -58,6 +60,8 @@ export type FileContent =
        * stored plainly in a file that others can read too.
        */
       readonly changed?: number;
+      /** True if the file holds this content for ever, so that another name may be made for it. */
+      readonly mayLink?: boolean;
     };
 
 export interface FileObject extends Disposable {
@@ -98,6 +102,8 @@ export interface Source extends Disposable {
   readObject(type: MetadataType, checksum: OstreeChecksum, signal?: AbortSignal): Uint8Array | Promise<Uint8Array>;
   /** The file object, its header decoded; `NotFoundError`, `FormatError` or a `CfsError` CORRUPT. The caller closes it. */
   openFile(checksum: OstreeChecksum, signal?: AbortSignal): FileObject | Promise<FileObject>;
+  /** Lets large files on their way lie in this directory, unnamed; for sources that have such. */
+  spoolIn?(directory: string): void;
   describe(): SourceDescription;
   close(): void;
 }

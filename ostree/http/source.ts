@@ -23,7 +23,7 @@ export class HttpSource implements Source {
   readonly location: string;
   readonly concurrency: number;
   readonly deltas: DeltaSource;
-  readonly #description: HttpSourceDescription;
+  #description: HttpSourceDescription;
   readonly #remote: Remote;
   readonly #refs: RemoteRefs;
   readonly #slabs = new Slabs();
@@ -83,7 +83,7 @@ export class HttpSource implements Source {
 
   /** The whole stored object is fetched, into memory or a temporary file. */
   async openFile(checksum: OstreeChecksum, signal?: AbortSignal): Promise<FileObject> {
-    const spool = new FileSpool(checksum, this.#slabs);
+    const spool = new FileSpool(checksum, this.#slabs, this.#description.spool);
     try {
       await this.#remote.stream(pathOf('file', checksum), spool, signal);
       return spool.finish();
@@ -97,6 +97,10 @@ export class HttpSource implements Source {
   #missing(type: MetadataType | 'file', checksum: OstreeChecksum, cause: NotFoundError): NotFoundError {
     const facts = { checksum, type, url: this.#remote.urlOf(pathOf(type, checksum), true) };
     return new NotFoundError(`No object ${objectName(type, checksum)} in ${this.location}`, facts, cause);
+  }
+
+  spoolIn(directory: string): void {
+    this.#description = { ...this.#description, spool: directory };
   }
 
   describe(): HttpSourceDescription {

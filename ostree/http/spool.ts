@@ -33,6 +33,7 @@ function mostDeflated(size: number): number {
 export class FileSpool implements Sink {
   readonly #checksum: OstreeChecksum;
   readonly #slabs: Slabs;
+  readonly #directory: string;
   /** What was received, as long as that is in memory: the one chunk that came so far, or a slab with several. */
   #memory: Buffer = NOTHING;
   #slab: Buffer | undefined;
@@ -44,8 +45,10 @@ export class FileSpool implements Sink {
   #fd: number | undefined;
   #spilled = false;
 
-  constructor(checksum: OstreeChecksum, slabs: Slabs) {
+  /** @param directory where the temporary file lies. */
+  constructor(checksum: OstreeChecksum, slabs: Slabs, directory = tmpdir()) {
     this.#checksum = checksum;
+    this.#directory = directory;
     this.#slabs = slabs;
   }
 
@@ -105,7 +108,7 @@ export class FileSpool implements Sink {
   }
 
   #spill(): void {
-    this.#fd ??= openUnnamed();
+    this.#fd ??= openUnnamed(this.#directory);
     writeFully(this.#fd, this.#memory.subarray(0, this.#received), 0);
     this.#forget();
     this.#spilled = true;
@@ -175,8 +178,9 @@ class SpooledFile extends OpenFile {
   }
 }
 
-function openUnnamed(): number {
-  const path = join(tmpdir(), `.cfs-spool-${randomUUID()}`);
+/** A name that garbage collection of composefs repositories removes, should the process end before the file has lost it. */
+function openUnnamed(directory: string): number {
+  const path = join(directory, `.cfs-tmp-${randomUUID()}`);
   const fd = openSync(path, 'wx+', 0o600);
   unlinkSync(path);
   return fd;

@@ -3,11 +3,11 @@
  * it, so that no content crosses a thread. Results travel in batches of a few flat arrays.
  */
 import type { OstreeChecksum } from '../../ostree/checksum.ts';
-import type { SourceDescription } from '../../ostree/source.ts';
 import type { SerializedError } from '../../bytes/errors.ts';
 import type { ObjectWriterOptions } from '../repository/object-writer.ts';
 import type { ObjectId } from '../verity/object-id.ts';
 import type { IngestedFile } from './file-ingest.ts';
+import type { ContentSourceDescription } from './source.ts';
 import type { SpaceBudget } from './space.ts';
 
 const CHECKSUM_SIZE = 32;
@@ -20,7 +20,7 @@ const COUNTERS = 3;
 
 /** Plain data and shared memory. */
 export interface ContentJob {
-  readonly source: SourceDescription;
+  readonly source: ContentSourceDescription;
   readonly writer: ObjectWriterOptions;
   /** The checksums, 32 bytes each. */
   readonly checksums: SharedArrayBuffer;
@@ -28,13 +28,16 @@ export interface ContentJob {
   /** One 64-bit number: bytes of content done. */
   readonly bytes: SharedArrayBuffer;
   readonly space: SpaceBudget;
+  /** Files that the source does not have, or not whole, are left out. */
+  readonly tolerant: boolean;
 }
 
 export function contentJob(
-  source: SourceDescription,
+  source: ContentSourceDescription,
   writer: ObjectWriterOptions,
   space: SpaceBudget,
   files: readonly OstreeChecksum[],
+  tolerant = false,
 ): ContentJob {
   const checksums = new SharedArrayBuffer(files.length * CHECKSUM_SIZE);
   const all = Buffer.from(checksums);
@@ -46,6 +49,7 @@ export function contentJob(
     counters: new SharedArrayBuffer(4 * COUNTERS),
     bytes: new SharedArrayBuffer(8),
     space,
+    tolerant,
   };
 }
 

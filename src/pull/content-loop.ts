@@ -1,13 +1,14 @@
 /** What each content thread does: take a file, open it at the source, ingest it, until none is left. */
-import { fstatSync, readSync } from 'node:fs';
+import { fstatSync, openSync, readSync } from 'node:fs';
 import { CfsError, hasCode } from '../../bytes/errors.ts';
 import type { OstreeChecksum } from '../../ostree/checksum.ts';
-import type { FileContent, FileObject, Source } from '../../ostree/source.ts';
+import type { FileContent, FileObject } from '../../ostree/source.ts';
 import { reflink } from '../linux/ioctl.ts';
 import { ObjectWriter } from '../repository/object-writer.ts';
 import { JobCounters, ResultCollector, type ContentJob, type ResultBatch } from './content-job.ts';
 import { runLanes } from './lanes.ts';
 import { FileIngest, type IngestedFile } from './file-ingest.ts';
+import { isUnusable, type ContentSource } from './source.ts';
 import { takeSpace, type SpaceBudget } from './space.ts';
 import type { Breathe } from './threads.ts';
 
@@ -34,7 +35,7 @@ interface LoopOptions {
  */
 export async function runContentLoop(
   job: ContentJob,
-  source: Source,
+  source: ContentSource,
   emit: (batch: ResultBatch) => void,
   { lanes, breathe }: LoopOptions = {},
 ): Promise<void> {
@@ -44,15 +45,23 @@ export async function runContentLoop(
     using writer = new ObjectWriter(job.writer);
     const local = new LocalIngest(job, writer, counters, breathe);
     if (lanes !== undefined) {
-      using _timer = every(FLUSH_INTERVAL, () => results.flush());
-      await runLanes(lanes, counters, source, async ({ index, checksum }, file) => {
-        results.add(index, await local.ingest(checksum, file));
-      });
+      const timer = setInterval(() => results.flush(), FLUSH_INTERVAL);
+      try {
+        await runLanes(lanes, counters, source, async ({ index, checksum }, file) => {
+          results.add(index, await local.ingest(checksum, file));
+        });
+      } finally {
+        clearInterval(timer);
+      }
     } else {
       for (let next = counters.next(); next !== undefined; next = counters.next()) {
-        const opened = source.openFile(next.checksum);
-        const file = opened instanceof Promise ? await opened : opened;
-        results.add(next.index, await local.ingest(next.checksum, file));
+        try {
+          const opened = source.openFile(next.checksum);
+          const file = opened instanceof Promise ? await opened : opened;
+          results.add(next.index, await local.ingest(next.checksum, file));
+        } catch (error) {
+          if (!job.tolerant || !isUnusable(error)) throw error;
+        }
         await breathe?.();
       }
     }
@@ -63,11 +72,6 @@ export async function runContentLoop(
     // Also what was finished before an error: the next pull finds it.
     results.flush();
   }
-}
-
-function every(milliseconds: number, call: () => void): Disposable {
-  const timer = setInterval(call, milliseconds);
-  return { [Symbol.dispose]: () => clearInterval(timer) };
 }
 
 /** Milliseconds within which a file may be changed twice at the same time of change, as the coarsest clocks of kernels go. */
@@ -143,8 +147,8 @@ class LocalIngest {
 
   /** A new object that shares the source's blocks, where the content is stored plainly and the file system can. */
   #clone({ size, content }: FileObject): Clone | undefined {
-    if (!this.#canReflink || content.kind !== 'file' || content.changed === undefined) return undefined;
-    if (!this.#ingest.isExternal(size)) return undefined;
+    if (content.kind !== 'file' || content.changed === undefined || !this.#ingest.isExternal(size)) return undefined;
+    if (!this.#canReflink) return this.#link(content.fd, content.changed, content.mayLink);
     const fd = this.#writer.begin();
     try {
       reflink(fd, content.fd);
@@ -153,8 +157,14 @@ class LocalIngest {
       this.#writer.abort(fd);
       if (!hasCode(error, ...CANNOT_REFLINK)) throw error;
       this.#canReflink = false;
-      return undefined;
+      return this.#link(content.fd, content.changed, content.mayLink);
     }
+  }
+
+  /** The source's own file, to get another name here: an object that none but this user may change. */
+  #link(source: number, changed: number, mayLink = false): Clone | undefined {
+    if (!mayLink || !this.#writer.canAdopt(source)) return undefined;
+    return new Clone(openSync(`/proc/self/fd/${source}`, 'r'), source, changed);
   }
 
   async #push(content: StoredContent): Promise<void> {

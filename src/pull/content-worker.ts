@@ -3,13 +3,13 @@ import { parentPort } from 'node:worker_threads';
 import { serializeError } from '../../bytes/errors.ts';
 import type { WorkerMessage, WorkerTask } from './content-job.ts';
 import { runContentLoop } from './content-loop.ts';
-import { reopenSource } from './source.ts';
+import { reopenContentSource } from './source.ts';
 
 const post = (message: WorkerMessage): void => parentPort!.postMessage(message);
 
 async function work({ job, lanes }: WorkerTask): Promise<void> {
   try {
-    using source = await reopenSource(job.source);
+    using source = await reopenContentSource(job.source);
     await runContentLoop(job, source, (batch) => post({ kind: 'results', batch }), { lanes });
     post({ kind: 'end' });
   } catch (error) {

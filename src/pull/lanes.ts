@@ -3,8 +3,9 @@
  * ingested.
  */
 import { CfsError } from '../../bytes/errors.ts';
-import type { FileObject, Source } from '../../ostree/source.ts';
+import type { FileObject } from '../../ostree/source.ts';
 import type { JobCounters } from './content-job.ts';
+import type { ContentSource } from './source.ts';
 
 type NextFile = NonNullable<ReturnType<JobCounters['next']>>;
 
@@ -19,7 +20,7 @@ const LOOK = 100;
 export async function runLanes(
   lanes: number,
   counters: JobCounters,
-  source: Source,
+  source: ContentSource,
   ingest: (next: NextFile, file: FileObject) => Promise<void>,
 ): Promise<void> {
   const controller = new AbortController();

@@ -1,4 +1,4 @@
-/** The metadata of a pull: read from stored commits where they hold it, else from the source. */
+/** The metadata of a pull: read from stored commits and reference repositories where they hold it, else from the source. */
 import { checksumOf, type OstreeChecksum } from '../../ostree/checksum.ts';
 import { verifyMetadataObject } from '../../ostree/object-verify.ts';
 import type { HashedMetadataType } from '../../ostree/object-type.ts';
@@ -6,6 +6,7 @@ import type { Source } from '../../ostree/source.ts';
 import { readCommitGraph, type CommitGraph, type WalkOptions } from '../commit/graph.ts';
 import type { OnProgress } from '../progress.ts';
 import type { Bases } from './bases.ts';
+import type { References } from './references.ts';
 
 /** Metadata objects are small: so many are asked for in place of one file. */
 const REQUESTS_PER_LANE = 4;
@@ -19,12 +20,14 @@ export class MetadataReader {
   readonly #source: Source;
   readonly #bases: Bases;
   readonly #options: ReadOptions;
+  readonly #references: References | undefined;
   #fetched = 0;
 
-  constructor(source: Source, bases: Bases, options: ReadOptions) {
+  constructor(source: Source, bases: Bases, options: ReadOptions, references?: References) {
     this.#source = source;
     this.#bases = bases;
     this.#options = options;
+    this.#references = references;
   }
 
   /** Objects read from the source so far. */
@@ -62,6 +65,8 @@ export class MetadataReader {
     const known = this.#bases.get(checksum);
     // What other programs stored need not be what the checksum says.
     if (known !== undefined && checksumOf(known.data) === checksum) return known.data;
+    const near = this.#references?.readMetadata(type, checksum);
+    if (near !== undefined) return near;
     this.#fetched++;
     const bytes = this.#source.readObject(type, checksum, signal);
     return bytes instanceof Promise ? this.#entered(checksum, bytes) : bytes;

@@ -13,6 +13,7 @@ import {
   closeSync,
   constants,
   fchmodSync,
+  fstatSync,
   fsyncSync,
   lstatSync,
   mkdirSync,
@@ -139,6 +140,16 @@ export class ObjectWriter {
       this.#named?.delete(fd);
       closeSync(file);
     }
+  }
+
+  /**
+   * True if another repository's object, open for reading, can become one here by `commit`, as a hard link: it lies on this file
+   * system, and nobody else may change it. Not in a secure repository, whose objects it seals itself.
+   */
+  canAdopt(fd: number): boolean {
+    if (this.#options.secure) return false;
+    const { dev, uid, mode } = fstatSync(fd);
+    return dev === fstatSync(this.#directory).dev && uid === process.geteuid?.() && (mode & 0o7777) === MODE;
   }
 
   /** Drops a file that was begun. */
