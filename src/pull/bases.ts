@@ -48,6 +48,11 @@ export class Bases {
     }
   }
 
+  /** A commit, added if it is stored and was not yet. */
+  find(commit: OstreeChecksum): StoredCommit | undefined {
+    return this.add(commit) ?? this.#commits.get(commit);
+  }
+
   /** Adds objects that this pull has stored or checked already, which are asked for before those of commits. */
   addObjects(objects: ReadonlyMap<OstreeChecksum, StoredObject>): void {
     this.#objects.push(objects);
@@ -131,7 +136,7 @@ export function reuse(
 }
 
 /** True if nothing of the file need be fetched: an inline one has its checksum, the object of another is there. */
-function isHeld(checksum: OstreeChecksum, stored: StoredObject, writer: Pick<ObjectWriter, 'has'>): boolean {
+export function isHeld(checksum: OstreeChecksum, stored: StoredObject, writer: Pick<ObjectWriter, 'has'>): boolean {
   try {
     const file = inspectStoredFile(checksum, stored);
     return stored.object === undefined ? file.checksum === checksum : writer.has(stored.object, file.size);
