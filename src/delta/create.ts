@@ -1,7 +1,7 @@
 /** Makes the static delta between two stored commits, or from nothing to one. */
 import { readFileSync, renameSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { NotFoundError } from '../../bytes/errors.ts';
+import { CfsError, NotFoundError } from '../../bytes/errors.ts';
 import type { OstreeChecksum } from '../../ostree/checksum.ts';
 import { encodeSuperblock } from '../../ostree/delta/make/superblock.ts';
 import { openLocalRepository, type LocalRepository } from '../../ostree/local/repository.ts';
@@ -66,6 +66,7 @@ export interface CreatedDelta {
  */
 export async function createDelta(repository: Repository, options: CreateDeltaOptions): Promise<CreatedDelta> {
   const { from, to, place, inline = false, signal, onProgress } = options;
+  if (from === to) throw new CfsError('USAGE', `Cannot make a delta from commit ${to} to itself`, { commit: to });
   const release = await repository.hold({ signal });
   try {
     loadLiblzma();

@@ -59,6 +59,7 @@ export function makeParts(
   const addSourced = (content: StoredContent, { checksum: from, stored, same }: PlannedSource): void => {
     const old = new StoredContent(job.store, from, stored);
     if (same) {
+      verify(old);
       verify(content);
       addCopies(content, undefined, from, [{ start: 0, length: content.size, source: 0 }]);
       return;

@@ -6,17 +6,23 @@ import type { OnProgress } from '../progress.ts';
 import type { MadeParts, PartJob, PartMessage, PartTask } from './part-job.ts';
 import type { DeltaPlan } from './plan.ts';
 
-/** Each may take 370 MB to compress, and the old and new file that it compares. */
 const MAX_THREADS = 8;
+/** What a worker needs to compress a part of the usual size, and to compare two files. */
+const THREAD_MEMORY = 512 * 1024 * 1024;
 
 /** The worker's own file, as it lies beside this one: a source or compiled. */
 const workerFile = new URL(`./part-worker${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url);
 
 export interface MakeOptions {
-  /** Workers at most; by default as many as processors, up to eight. */
+  /** Workers at most; by default as many as processors, up to eight, while half of the memory that is free suffices for them. */
   readonly threads?: number | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: OnProgress | undefined;
+}
+
+function usualThreads(): number {
+  const fitting = Math.floor(process.availableMemory() / 2 / THREAD_MEMORY);
+  return Math.max(1, Math.min(availableParallelism(), MAX_THREADS, fitting));
 }
 
 /**
@@ -26,7 +32,7 @@ export interface MakeOptions {
 export async function makeAllParts(
   job: PartJob,
   { groups, objectCount: total }: DeltaPlan,
-  { threads = Math.min(availableParallelism(), MAX_THREADS), signal, onProgress }: MakeOptions,
+  { threads = usualThreads(), signal, onProgress }: MakeOptions,
 ): Promise<MadeParts[]> {
   signal?.throwIfAborted();
   const results: MadeParts[] = Array.from({ length: groups.length });

@@ -95,7 +95,7 @@ function newMetadata(from: CommitGraph | undefined, to: CommitGraph): PlannedObj
     const known = from?.[`${type}s`];
     for (const checksum of to[`${type}s`].keys()) {
       if (known?.has(checksum) === true) continue;
-      objects.push({ kind: 'metadata', type, checksum, bytes: to.objects.get(checksum)!.slice() });
+      objects.push({ kind: 'metadata', type, checksum, bytes: new Uint8Array(to.objects.get(checksum)!) });
     }
   }
   return objects;
@@ -179,7 +179,7 @@ function contentsOf(
 
 /** A copy that does not take the whole commit stream along to another thread. */
 function detached({ data, object }: StoredObject): StoredObject {
-  return { data: data.slice(), object };
+  return { data: new Uint8Array(data), object };
 }
 
 interface Extent {

@@ -33,8 +33,8 @@ export class StoredContent {
   }
 
   /** All of it in memory. @throws as `chunks` */
-  read(): Buffer {
-    const content = Buffer.allocUnsafeSlow(this.size);
+  read(): Uint8Array {
+    const content = new Uint8Array(this.size);
     let at = 0;
     for (const chunk of this.chunks()) {
       content.set(chunk, at);

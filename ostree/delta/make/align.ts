@@ -36,6 +36,8 @@ const SWITCH_GAIN = 8;
 const MERGE_GAP = 64;
 /** Bytes behind an exact match that tell which of several is the right one. */
 const LOOK_AHEAD = 64;
+/** Twice so many bytes at most are passed over at once. */
+const MAX_STRIDE = 8;
 /** Bytes that are compared at once once many were equal. */
 const BLOCK = 1024;
 
@@ -115,7 +117,9 @@ function findAnchors(source: Uint8Array, target: Uint8Array): Anchor[] {
     let best = 0;
     let bestAt = 0;
     let bestScore = 0;
-    for (const candidate of index.candidates(hash)) {
+    const count = index.find(hash);
+    for (let i = 0; i < count; i++) {
+      const candidate = index.found[i]!;
       const length = commonLength(source, candidate, target, at);
       if (length < SEED) continue;
       const score = length + matches(source, target, candidate - at, at + length, at + length + LOOK_AHEAD);
@@ -138,9 +142,17 @@ function findAnchors(source: Uint8Array, target: Uint8Array): Anchor[] {
     }
     const weak = runAt(at);
     if (weak >= WEAK_RUN) add(at, weak, diagonal);
-    else at++;
+    else at += strideAfter(at - end);
   }
   return anchors;
+}
+
+/**
+ * How far to go on after so many bytes without a match: further and further where nothing is found, as in compressed files. An odd number
+ * meets windows of every distance; what is missed before a match is found by looking back from it.
+ */
+function strideAfter(missed: number): number {
+  return 1 + 2 * Math.min(MAX_STRIDE, missed >> 9);
 }
 
 /** How far behind `at` the diagonal matches again; -1 if it does not soon. */

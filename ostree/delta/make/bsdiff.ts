@@ -15,7 +15,9 @@ function writeInteger(view: DataView, at: number, value: number): void {
 
 /** The patch that turns `source` into `target`, given how they align: `target.length` bytes, and 24 for each record. */
 export function encodePatch(source: Uint8Array, target: Uint8Array, alignments: readonly Alignment[]): Uint8Array {
-  const leading = (alignments[0]?.start ?? target.length) > 0 ? [{ start: 0, length: 0, source: 0 }] : [];
+  const first = alignments[0];
+  // Patches begin at the start of both files.
+  const leading = first?.start === 0 && first.source === 0 ? [] : [{ start: 0, length: 0, source: 0 }];
   const records = target.length === 0 ? [] : [...leading, ...alignments];
   const out = new Uint8Array(target.length + records.length * RECORD_HEAD);
   const view = new DataView(out.buffer);

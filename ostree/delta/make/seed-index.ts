@@ -39,7 +39,8 @@ export class SeedIndex {
   readonly #heads: Int32Array;
   /** By number of a window: the same for the next one in its chain. */
   readonly #next: Int32Array;
-  readonly #found = new Int32Array(MAX_CANDIDATES);
+  /** What `find` found last: positions that may have the window. */
+  readonly found = new Int32Array(MAX_CANDIDATES);
 
   /** Takes four to six bytes of memory for each of `source`, a quarter of that for a large one. */
   constructor(source: Uint8Array) {
@@ -63,13 +64,13 @@ export class SeedIndex {
     }
   }
 
-  /** Positions that may have the window of this hash, at most 32; valid until the next call. */
-  candidates(hash: number): Int32Array {
+  /** Looks for windows of this hash; the answer is how many of `found` are candidates. */
+  find(hash: number): number {
     let count = 0;
     let window = this.#heads[Math.imul(hash, GOLDEN) >>> this.#shift]!;
     for (; window !== 0 && count < MAX_CANDIDATES; window = this.#next[window - 1]!) {
-      this.#found[count++] = (window - 1) * this.#step;
+      this.found[count++] = (window - 1) * this.#step;
     }
-    return count === MAX_CANDIDATES ? this.#found : this.#found.subarray(0, count);
+    return count;
   }
 }
