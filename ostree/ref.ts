@@ -29,9 +29,13 @@ export function checkRefName(name: string): void {
   if (isChecksum(name)) throw new CfsError('FORMAT', `Rev name '${name}' looks like a checksum`, { ref: name });
 }
 
+export function isRemoteName(name: string): boolean {
+  return remotePattern.test(name);
+}
+
 /** Throws a `CfsError` FORMAT unless `name` may name a remote. */
 export function checkRemoteName(name: string): void {
-  if (!remotePattern.test(name)) throw new CfsError('FORMAT', `Invalid remote name ${name}`, { remote: name });
+  if (!isRemoteName(name)) throw new CfsError('FORMAT', `Invalid remote name ${name}`, { remote: name });
 }
 
 /** True for a D-Bus interface name, which is what a collection ID is. */

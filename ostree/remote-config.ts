@@ -76,14 +76,13 @@ export function parseRemoteConfig(name: string, file: KeyFile): RemoteConfig {
   if (url === undefined && metalink === undefined && customBackend === undefined) {
     throw fail('url', `No "url" option in remote "${name}"`);
   }
-  const location = (key: string): RemoteLocation | undefined => {
+  const location = (key: 'url' | 'contenturl' | 'metalink'): RemoteLocation | undefined => {
     const value = text(key);
     if (value === undefined) return undefined;
-    const kind = key === 'metalink' ? key : value.startsWith(MIRRORLIST) ? 'mirrorlist' : 'base';
-    const address = kind === 'mirrorlist' ? value.slice(MIRRORLIST.length) : value;
-    const problem = customBackend === undefined ? urlProblem(address) : undefined;
+    const found = key === 'metalink' ? { kind: key, url: value } : parseLocation(value);
+    const problem = customBackend === undefined ? urlProblem(found.url) : undefined;
     if (problem !== undefined) throw fail(key, problem);
-    return { kind, url: address };
+    return found;
   };
   const keys = (engine: SignatureEngine): VerificationKeys => {
     const key = text(`verification-${engine}-key`);
@@ -130,6 +129,45 @@ export function parseRemoteConfig(name: string, file: KeyFile): RemoteConfig {
 }
 
 const MIRRORLIST = 'mirrorlist=';
+const METALINK = 'metalink=';
+
+/** What a user writes for a remote's place, as `ostree remote add` takes it: a URL, `mirrorlist=URL` or `metalink=URL`. */
+export function setLocation(file: KeyFile, name: string, place: string): void {
+  const metalink = place.startsWith(METALINK);
+  file.set(remoteGroup(name), metalink ? 'metalink' : 'url', metalink ? place.slice(METALINK.length) : place);
+}
+
+/**
+ * A remote of which nothing is known but its place: no signatures are demanded of it, and no collection.
+ * @throws CfsError USAGE for what is no http, https or file URL.
+ */
+export function remoteOfUrl(place: string, contentUrl?: string): RemoteConfig {
+  checkUrl(place);
+  const file = new KeyFile('command line');
+  setLocation(file, UNNAMED, place);
+  file.set(remoteGroup(UNNAMED), 'gpg-verify', 'false');
+  return withContentUrl(parseRemoteConfig(UNNAMED, file), contentUrl);
+}
+
+/** The remote with its objects and deltas at another place, if that is given. @throws CfsError USAGE */
+export function withContentUrl(remote: RemoteConfig, contentUrl: string | undefined): RemoteConfig {
+  if (contentUrl === undefined) return remote;
+  checkUrl(contentUrl);
+  return { ...remote, contentLocation: parseLocation(contentUrl) };
+}
+
+function checkUrl(place: string): void {
+  const problem = urlProblem(place.replace(/^(?:mirrorlist|metalink)=/, ''));
+  if (problem !== undefined) throw new CfsError('USAGE', `${problem}; expected an http, https or file URL`);
+}
+
+/** Of a `url` or `contenturl`. */
+function parseLocation(value: string): RemoteLocation {
+  const isList = value.startsWith(MIRRORLIST);
+  return { kind: isList ? 'mirrorlist' : 'base', url: isList ? value.slice(MIRRORLIST.length) : value };
+}
+
+const UNNAMED = 'of-the-command-line';
 
 function urlProblem(url: string): string | undefined {
   const shown = url.replace(/\/\/.*@/s, '//');

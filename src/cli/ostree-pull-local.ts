@@ -1,4 +1,4 @@
-/** `cfs ostree pull-local REPO REF` */
+/** `cfs ostree pull-local REPO REF…` */
 import type { Command } from 'commander';
 import { openLocalSource } from '../pull/source.ts';
 import { action, examples, type Context } from './context.ts';
@@ -8,7 +8,10 @@ import { pullInto } from './pull-result.ts';
 export function define(command: Command): void {
   command
     .argument('<ostree-repo>', 'path of an OSTree repository, of any mode')
-    .argument('<ref>', 'ref, commit id, the beginning of one, or any of these with ^ for the parent');
+    .argument(
+      '<ref...>',
+      "refs, patterns ('os/*', '**'), REF@CHECKSUM, commit ids or the beginning of one, also with ^ for the parent",
+    );
   addPullOptions(command);
   examples(
     command,
@@ -18,7 +21,12 @@ export function define(command: Command): void {
   action(command, run);
 }
 
-async function run(context: Context, path: string, ref: string, options: PullCommandOptions): Promise<void> {
+async function run(
+  context: Context,
+  path: string,
+  wanted: readonly string[],
+  options: PullCommandOptions,
+): Promise<void> {
   using source = openLocalSource(path);
-  await pullInto(context, source, ref, pullOptions(options));
+  await pullInto(context, { source, wanted, options: pullOptions(options) });
 }
