@@ -1,16 +1,18 @@
 /** `cfs ostree diff A B`: what changed between two commits, as `ostree diff` tells it, and what an update would fetch. */
 import type { Command } from 'commander';
-import { openHttpSource } from '../../ostree/http/source.ts';
 import { treeChanges } from '../compare/changes.ts';
 import { readOperands, uncomparable } from '../compare/operand.ts';
 import { readRemoteOperand, type FetchCost } from '../compare/remote.ts';
 import { summarizeChanges } from '../compare/summary.ts';
 import { changeJson, summaryJson, writeChanges, writeSummary } from './compare-result.ts';
 import { action, examples, type Context } from './context.ts';
-import { addHttpOptions, transportOptions, type HttpOptions } from './http-options.ts';
+import { addHttpOptions } from './http-options.ts';
 import { writeJson, writeLine } from './output.ts';
+import { formatBytes } from './progress.ts';
+import { addRemotesOptions, addSignatureOption, openPlace, type RemoteOptions } from './remote-place.ts';
+import { SummaryStore } from '../pull/summary-store.ts';
 
-interface Options extends HttpOptions {
+interface Options extends RemoteOptions {
   readonly remote?: string;
   readonly stat?: boolean;
   readonly details?: boolean;
@@ -20,9 +22,11 @@ export function define(command: Command): void {
   command
     .argument('<a>', 'ref, commit id, or image; a path of a directory, image or dump file begins with / or ./')
     .argument('<b>', 'the same, or with --remote a ref or commit id there')
-    .option('--remote <url>', 'look for B at this URL, of a repository from which it need not have been pulled')
+    .option('--remote <remote>', 'look for B at this URL or remote, from where it need not have been pulled')
     .option('--stat', 'only count')
     .option('--details', 'also say what of each path changed');
+  addSignatureOption(command);
+  addRemotesOptions(command);
   addHttpOptions(command);
   examples(
     command,
@@ -46,11 +50,10 @@ async function run(context: Context, a: string, b: string, options: Options): Pr
   const before = operands[0]!;
   let cost: FetchCost | undefined;
   if (options.remote !== undefined) {
-    using source = openHttpSource(options.remote, transportOptions(options));
-    const remote = await readRemoteOperand(repository, source, b, {
-      base: before.commit,
-      onNote: output.note,
+    using opened = await openPlace(context, options.remote, options, new SummaryStore(repository));
+    const remote = await readRemoteOperand(repository, opened.source, b, before.commit, {
       ...shared,
+      onNote: output.note,
     });
     operands.push(remote.operand);
     cost = remote.cost;
@@ -66,7 +69,13 @@ async function run(context: Context, a: string, b: string, options: Options): Pr
   }
   if (options.stat === true) writeSummary(stat);
   else writeChanges(changes, options.details === true);
-  if (cost !== undefined) {
-    writeLine(`a pull would fetch ${cost.metadata} metadata objects and ${cost.files} files`);
+  if (cost !== undefined) writeCost(cost);
+}
+
+function writeCost({ objects, delta }: FetchCost): void {
+  const bytes = objects.bytes === undefined ? '' : ` (${formatBytes(objects.bytes)})`;
+  writeLine(`a pull of objects fetches ${objects.metadata} metadata and ${objects.files} files${bytes}`);
+  if (delta !== undefined) {
+    writeLine(`the static delta from ${delta.from ?? 'nothing'} fetches ${formatBytes(delta.bytes)}`);
   }
 }
