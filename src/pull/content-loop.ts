@@ -20,7 +20,7 @@ const READ_SIZE = 256 * 1024;
 const CANNOT_REFLINK = ['EXDEV', 'ENOTSUP', 'EOPNOTSUPP', 'EINVAL', 'ENOTTY', 'ENOSYS', 'EPERM', 'EACCES'];
 
 /** Milliseconds after which results of a source that waits are handed on, so that little is lost with the process. */
-const FLUSH_INTERVAL = 100;
+const FLUSH_INTERVAL = 25;
 
 interface LoopOptions {
   /** For a source that waits: how many files are opened at the same time. */

@@ -22,7 +22,7 @@ import type { ObjectStore } from './objects.ts';
 export type OnNote = (text: string) => void;
 
 /** Milliseconds after which a new entry is written. */
-const WRITE_INTERVAL = 100;
+const WRITE_INTERVAL = 25;
 
 /** Entries that wait while the database cannot be written to; if there are more they are forgotten. */
 const MAX_PENDING = 100_000;
