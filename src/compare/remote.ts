@@ -54,7 +54,8 @@ export async function readRemoteOperand(
     operand: { name: `${source.location} ${name}`, kind: 'commit', commit, tree },
     cost: {
       objects: {
-        metadata: metadata.fetched,
+        // The commit itself came with the delta.
+        metadata: metadata.fetched + (delta === undefined ? 0 : 1),
         files: missing.length,
         bytes: estimate.complete ? estimate.fetch : undefined,
       },
