@@ -66,7 +66,8 @@ class Mkcomposefs {
       else this.#pushFile(path, parser);
       return parser.finish();
     } catch (error) {
-      if (!(error instanceof FormatError)) throw error;
+      if (error instanceof ToolFailure) throw error;
+      if (!(error instanceof FormatError)) throw this.#fail(reason(error));
       // The parser's own words are those of C; where it was goes on a line of its own.
       const problem = error.message.slice(`Invalid ${error.format}: ${error.field}: `.length);
       const where = error.field.startsWith('line ') ? `\nin ${error.field} of ${path === '-' ? 'stdin' : path}` : '';
@@ -98,8 +99,9 @@ class Mkcomposefs {
     const { readDirectory } = await import('../../directory/read.ts');
     const { digestStoreTask } = await import('../../directory/digest-store.ts');
     try {
+      const content = digestStoreTask(digestStore);
       const { root } = await readDirectory(path, {
-        content: digestStoreTask(digestStore),
+        content,
         threads,
         hardLinks: hardlinks,
         xattrs: skipXattrs ? 'none' : userXattrs ? 'user' : 'all',
