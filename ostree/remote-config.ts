@@ -128,6 +128,21 @@ export function parseRemoteConfig(name: string, file: KeyFile): RemoteConfig {
   };
 }
 
+const keys: ReadonlySet<string> = new Set(
+  [
+    ['url', 'contenturl', 'metalink', 'branches', 'collection-id', 'proxy', 'http2'],
+    ['gpg-verify', 'gpg-verify-summary', 'gpgkeypath', 'sign-verify', 'sign-verify-summary'],
+    engines.flatMap((engine) => [`verification-${engine}-key`, `verification-${engine}-file`]),
+    ['tls-permissive', 'tls-ca-path', 'tls-client-cert-path', 'tls-client-key-path'],
+    ['unconfigured-state', 'custom-backend'],
+  ].flat(),
+);
+
+/** Whether `parseRemoteConfig` reads the key. */
+export function isKnownKey(key: string): boolean {
+  return keys.has(key);
+}
+
 const MIRRORLIST = 'mirrorlist=';
 const METALINK = 'metalink=';
 

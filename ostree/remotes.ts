@@ -47,6 +47,11 @@ export class Remotes {
 
   /** @throws NotFoundError, FormatError */
   get(name: string): RemoteConfig {
+    return parseRemoteConfig(name, this.merged(name));
+  }
+
+  /** Its group with every key that one of the files has, the nearest first. @throws NotFoundError */
+  merged(name: string): KeyFile {
     const files = this.filesOf(name);
     if (files.length === 0) throw new NotFoundError(`Remote "${name}" not found`, { remote: name });
     const merged = new KeyFile(`configuration ${files.map(({ path }) => path).join(', ')}`);
@@ -54,7 +59,7 @@ export class Remotes {
     for (const { keyFile } of files.toReversed()) {
       for (const key of keyFile.keys(group)) merged.setRaw(group, key, keyFile.raw(group, key) ?? '');
     }
-    return parseRemoteConfig(name, merged);
+    return merged;
   }
 }
 

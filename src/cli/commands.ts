@@ -23,6 +23,7 @@ export interface CommandEntry {
 /** What the groups are for, by their words. */
 export const groups: Readonly<Record<string, string>> = {
   ostree: 'Work with OSTree commits',
+  'ostree remote': 'Manage the remotes of the repository',
   'ostree delta': 'Work with static deltas between commits',
 };
 
@@ -61,12 +62,12 @@ export const commands: readonly CommandEntry[] = [
   },
   {
     words: 'ostree pull-local',
-    summary: 'Pull a commit from an OSTree repository on disk',
+    summary: 'Pull commits from an OSTree repository on disk',
     load: () => import('./ostree-pull-local.ts'),
   },
   {
     words: 'ostree pull',
-    summary: 'Pull a commit from an OSTree repository on a web server',
+    summary: 'Pull commits from an OSTree repository on a web server',
     load: () => import('./ostree-pull.ts'),
   },
   {
@@ -75,9 +76,50 @@ export const commands: readonly CommandEntry[] = [
     load: () => import('./ostree-list-refs.ts'),
   },
   {
+    words: 'ostree apply-delta',
+    summary: 'Pull a commit from a static delta in files',
+    load: () => import('./ostree-apply-delta.ts'),
+  },
+  { words: 'ostree delta list', summary: 'List static deltas', load: () => import('./ostree-delta-list.ts') },
+  {
+    words: 'ostree delta show',
+    summary: 'Show what a static delta holds',
+    load: () => import('./ostree-delta-show.ts'),
+  },
+  {
+    words: 'ostree delta verify',
+    summary: 'Check that a static delta makes what it says',
+    load: () => import('./ostree-delta-verify.ts'),
+  },
+  {
     words: 'ostree delta create',
     summary: 'Make a static delta between stored commits',
     load: () => import('./ostree-delta-create.ts'),
+  },
+  {
+    words: 'ostree remote add',
+    summary: 'Remember where an OSTree repository is, by a name',
+    load: () => import('./ostree-remote-add.ts'),
+  },
+  {
+    words: 'ostree remote list',
+    summary: 'List the remotes',
+    load: () => import('./ostree-remote-list.ts'),
+  },
+  {
+    words: 'ostree remote show',
+    summary: 'Show how a remote is configured',
+    load: () => import('./ostree-remote-show.ts'),
+  },
+  {
+    words: 'ostree remote delete',
+    summary: 'Forget a remote',
+    load: () => import('./ostree-remote-delete.ts'),
+  },
+  {
+    words: 'ostree remote refs',
+    summary: 'List the refs of a remote',
+    load: () => import('./ostree-list-refs.ts'),
   },
   { words: 'ostree images', summary: 'List the named commits', load: () => import('./ostree-images.ts') },
   { words: 'ostree inspect', summary: 'Show a commit and its metadata', load: () => import('./ostree-inspect.ts') },

@@ -21,7 +21,7 @@ export interface HttpOptions {
   readonly deadline?: number;
   readonly proxy?: string;
   /** False for `--no-http2`. */
-  readonly http2: boolean;
+  readonly http2?: false;
   readonly httpHeader?: readonly string[];
   readonly netrc?: boolean;
   readonly netrcFile?: string;
@@ -114,7 +114,7 @@ export function transportOptions(options: HttpOptions): TransportOptions {
     lowSpeedTime: options.lowSpeedTimeSeconds && options.lowSpeedTimeSeconds * 1000,
     watchdog: options.stallTimeout,
     proxy: options.proxy,
-    http2: options.http2 ? undefined : false,
+    http2: options.http2,
     netrcFile: netrcFile ?? (netrc === true ? join(homedir(), '.netrc') : undefined),
     cookieFile: options.cookies,
     rateLimit: limitRate === undefined ? undefined : createRateLimit(limitRate),

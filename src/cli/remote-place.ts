@@ -5,6 +5,9 @@ import type { Command } from 'commander';
 import { NotFoundError } from '../../bytes/errors.ts';
 import type { TransportOptions } from '../../ostree/http/options.ts';
 import { createTraffic, type Traffic } from '../../ostree/http/traffic.ts';
+import { scrub } from '../../ostree/http/url.ts';
+import { KeyFile } from '../../ostree/key-file.ts';
+import { remoteGroup } from '../../ostree/local/config.ts';
 import { openLocalRepository } from '../../ostree/local/repository.ts';
 import { remoteOfUrl, withContentUrl, type RemoteConfig } from '../../ostree/remote-config.ts';
 import { readRemotesDirectory, Remotes, remotesOf, SYSTEM_REMOTES } from '../../ostree/remotes.ts';
@@ -24,7 +27,7 @@ export interface RemotesOptions {
 
 export interface RemoteOptions extends RemotesOptions, HttpOptions {
   /** False for `--no-verify-signatures`. */
-  readonly verifySignatures: boolean;
+  readonly verifySignatures?: false;
 }
 
 /** Where remotes are looked up. */
@@ -65,6 +68,12 @@ export function knownRemotes(context: Context, { ostreeRepo, remotesDir = [] }: 
   return { path, remotes: remotesOf(repository, folders) };
 }
 
+/** The keys of a remote as they are written, but URLs without their credentials: for output. */
+export function shownKeys(keyFile: KeyFile, name: string): Record<string, string> {
+  const group = remoteGroup(name);
+  return Object.fromEntries(keyFile.keys(group).map((key) => [key, scrub(keyFile.raw(group, key) ?? '')]));
+}
+
 export interface OpenedRemote extends Disposable {
   readonly remote: RemoteConfig;
   readonly source: Source;
@@ -97,7 +106,7 @@ export async function openPlace(
   const source = await openRemote(remote, {
     transport: { ...transport, traffic, ...(auth === undefined ? {} : { auth }) },
     mirrors: mirror,
-    ignoreSignatures: !verifySignatures,
+    ignoreSignatures: verifySignatures === false,
     ...(cache === undefined ? {} : { cache }),
     signal: context.signal,
   });

@@ -1,0 +1,32 @@
+/** `cfs ostree remote delete NAME` */
+import type { Command } from 'commander';
+import { remoteGroup } from '../../ostree/local/config.ts';
+import { removeRemote } from '../../ostree/remotes.ts';
+import { readRemotesFile, writeRemotesFile } from '../pull/remotes-file.ts';
+import { action, examples, type Context } from './context.ts';
+import { writeJson } from './output.ts';
+
+interface Options {
+  readonly ifExists?: boolean;
+}
+
+export function define(command: Command): void {
+  command
+    .argument('<name>', 'name of a remote that the composefs repository itself has')
+    .option('--if-exists', 'do nothing if there is no remote of that name');
+  examples(command, 'cfs ostree remote delete os');
+  action(command, run);
+}
+
+async function run(context: Context, name: string, options: Options): Promise<void> {
+  using repository = await context.openRepository();
+  repository.assertWritable();
+  const file = readRemotesFile(repository.path);
+  const deleted = options.ifExists !== true || file.keyFile.has(remoteGroup(name));
+  if (deleted) {
+    removeRemote(file, name);
+    writeRemotesFile(repository.path, file);
+  }
+  if (context.json) writeJson({ remote: name, path: file.path, deleted });
+  else context.output.note(deleted ? `Deleted the remote ${name} from ${file.path}` : `There is no remote ${name}`);
+}
