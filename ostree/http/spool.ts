@@ -179,7 +179,8 @@ class SpooledFile extends OpenFile {
 }
 
 /** A name that garbage collection of composefs repositories removes, should the process end before the file has lost it. */
-function openUnnamed(directory: string): number {
+/** A new file without a name. */
+export function openUnnamed(directory: string): number {
   const path = join(directory, `.cfs-tmp-${randomUUID()}`);
   const fd = openSync(path, 'wx+', 0o600);
   unlinkSync(path);

@@ -77,7 +77,8 @@ async function findBest(
 ): Promise<ChosenDelta | undefined> {
   const { signal } = task.options;
   const listed = await deltas.listDeltas(to, signal);
-  const candidates = listed === undefined ? blindly(task, to, bases) : fromStored(task, listed, bases);
+  const candidates = listed === undefined ? blindly(task, to, bases) : fromStored(task, listed, bases, policy);
+  if (policy === 'required' && candidates.length === 0) throwUnlessNone(task, listed ?? []);
   let best: ChosenDelta | undefined;
   for (const known of candidates.slice(0, MAX_CANDIDATES)) {
     // From nothing is for when no commit that is stored will do.
@@ -95,7 +96,12 @@ async function findBest(
 }
 
 /** Of the listed deltas those whose FROM is stored and whole, the ref's own first, then the newest; then from nothing. */
-function fromStored({ repository, ref }: Task, listed: readonly KnownDelta[], bases: Bases): KnownDelta[] {
+function fromStored(
+  { repository, ref }: Task,
+  listed: readonly KnownDelta[],
+  bases: Bases,
+  policy: DeltaPolicy,
+): KnownDelta[] {
   const current = ref === undefined ? undefined : commitOfRef(repository, ref);
   const rank = new Map(newestCommits(repository, Infinity).map((commit, i) => [commit, i]));
   const rankOf = ({ from }: KnownDelta): number => (from === current ? -1 : (rank.get(from!) ?? Infinity));
@@ -103,7 +109,8 @@ function fromStored({ repository, ref }: Task, listed: readonly KnownDelta[], ba
     .filter(({ from }) => from !== undefined && bases.find(from)?.content.partial === false)
     .toSorted((a, b) => rankOf(a) - rankOf(b));
   const fromNothing = listed.filter(({ from }) => from === undefined);
-  return current === undefined || stored.length > 0 ? [...stored, ...fromNothing] : stored;
+  const isFirst = current === undefined || policy === 'required';
+  return isFirst || stored.length > 0 ? [...stored, ...fromNothing] : stored;
 }
 
 /** What may be there, if the source does not tell. */
@@ -113,6 +120,17 @@ function blindly({ repository, ref, options }: Task, to: OstreeChecksum, bases: 
   const stored = known.filter((from) => from !== undefined && bases.find(from)?.content.partial === false);
   const pairs = stored.length > 0 ? [...new Set(stored)] : [undefined];
   return pairs.map((from) => ({ from, to, superblock: undefined }));
+}
+
+/** @throws NotFoundError if there are deltas, but none from a commit that is stored. */
+function throwUnlessNone({ repository }: Task, [first]: readonly KnownDelta[]): void {
+  if (first?.from === undefined) return;
+  const name = deltaName(first.from, first.to);
+  const facts = { commit: first.from, delta: name };
+  throw new NotFoundError(
+    `Commit ${first.from}, which static delta ${name} is from, is not in ${repository.path}`,
+    facts,
+  );
 }
 
 function verifySuperblock({ from, to, superblock }: KnownDelta, bytes: Uint8Array): void {

@@ -77,12 +77,13 @@ export function deltasOf({ deltas, location }: Pick<Source, 'deltas' | 'location
   return deltas;
 }
 
-async function streamPart(
+/** Gives the bytes of a part to `sink`, from the superblock if they lie in it. */
+export async function streamPart(
   deltas: DeltaSource,
   superblock: Superblock,
   part: DeltaPart,
   sink: PartSink,
-  signal: AbortSignal,
+  signal: AbortSignal | undefined,
 ): Promise<void> {
   const { inline } = part;
   if (inline === undefined) return deltas.streamPart(superblock, part.index, part.size, sink, signal);

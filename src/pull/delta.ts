@@ -24,7 +24,7 @@ export interface DeltaUse {
   readonly name: string;
   /** Parts that were run, those in the superblock included. */
   readonly parts: number;
-  /** Metadata objects that it made. */
+  /** Metadata objects that it gave, the commit included. */
   readonly metadata: number;
   /** Files that it made. */
   readonly files: readonly IngestedFile[];
@@ -86,7 +86,7 @@ export async function applyDelta(
     options.onNote?.(`Static delta ${superblock.name} failed: ${explained.message}; fetching objects instead`);
   }
   bases.addObjects(made);
-  return { name: superblock.name, parts: run, metadata: made.size - files.length, files };
+  return { name: superblock.name, parts: run, metadata: 1 + made.size - files.length, files };
 }
 
 /** The parts that make something that is not there, and what they need not make. */

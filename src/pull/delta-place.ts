@@ -1,0 +1,95 @@
+/** The static deltas of a place that a user names: a repository on disk, a URL, or one delta in files. */
+import { existsSync, readdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { hasCode, NotFoundError } from '../../bytes/errors.ts';
+import { isChecksum, type OstreeChecksum } from '../../ostree/checksum.ts';
+import { DeltaFileSource } from '../../ostree/delta/file-source.ts';
+import { deltaName } from '../../ostree/delta/format.ts';
+import type { DeltaSource, KnownDelta } from '../../ostree/delta/source.ts';
+import { decodeSuperblock, type DeltaPair, type Superblock } from '../../ostree/delta/superblock.ts';
+import type { HttpSource } from '../../ostree/http/source.ts';
+import type { Source } from '../../ostree/source.ts';
+import { deltasOf } from './delta-loop.ts';
+import { openLocalSource } from './source.ts';
+
+export interface DeltaPlace extends Disposable {
+  readonly deltas: DeltaSource;
+  /** What is there, by name. */
+  list(signal?: AbortSignal): Promise<DeltaPair[]>;
+}
+
+const NAME = /^[A-Za-z0-9+_]{41}(?:-[A-Za-z0-9+_]{43})?$/;
+
+/** @param openRemote opens a URL. @throws NotFoundError if there is neither a repository nor a delta. */
+export function openDeltaPlace(place: string, openRemote: (url: string) => HttpSource): DeltaPlace {
+  if (place.includes('://')) {
+    const source = openRemote(place);
+    return placeOf(source, async (signal) => listRemote(source, signal));
+  }
+  if (statSync(place, { throwIfNoEntry: false })?.isDirectory() === true && existsSync(join(place, 'config'))) {
+    return placeOf(openLocalSource(place), () => Promise.resolve(listFolder(join(place, 'deltas'))));
+  }
+  const file = new DeltaFileSource(place);
+  return placeOf(file, () => Promise.resolve([file.superblock]));
+}
+
+function placeOf(source: Source, list: DeltaPlace['list']): DeltaPlace {
+  return { deltas: deltasOf(source), list, [Symbol.dispose]: () => source.close() };
+}
+
+/** What the summary lists, and the delta indexes of the commits that refs lead to. */
+async function listRemote(source: HttpSource, signal: AbortSignal | undefined): Promise<KnownDelta[]> {
+  const found = new Map<string, KnownDelta>();
+  for (const commit of new Set((await source.listRefs(signal)).values())) {
+    for (const delta of (await source.deltas.listDeltas(commit, signal)) ?? []) {
+      found.set(deltaName(delta.from, delta.to), delta);
+    }
+  }
+  return Array.from(found.values());
+}
+
+function listFolder(path: string): DeltaPair[] {
+  return namesIn(path)
+    .flatMap((prefix) => namesIn(join(path, prefix)).map((name) => [prefix, name] as const))
+    .filter(([prefix, name]) => prefix.length === 2 && NAME.test(name))
+    .map(([prefix, name]): DeltaPair => {
+      const [first, second] = (prefix + name).split('-').map(fromBase64) as [
+        OstreeChecksum,
+        OstreeChecksum | undefined,
+      ];
+      return second === undefined ? { from: undefined, to: first } : { from: first, to: second };
+    });
+}
+
+function fromBase64(text: string): OstreeChecksum {
+  return Buffer.from(text.replaceAll('_', '/'), 'base64').toString('hex') as OstreeChecksum;
+}
+
+function namesIn(path: string): string[] {
+  try {
+    return readdirSync(path).toSorted();
+  } catch (error) {
+    if (hasCode(error, 'ENOENT', 'ENOTDIR')) return [];
+    throw error;
+  }
+}
+
+/** The pair that `FROM-TO` or `TO` names. */
+export function parseDeltaName(name: string): DeltaPair | undefined {
+  const [first = '', second, ...more] = name.split('-');
+  if (more.length > 0 || !isChecksum(first)) return undefined;
+  if (second === undefined) return { from: undefined, to: first };
+  return isChecksum(second) ? { from: first, to: second } : undefined;
+}
+
+/** @throws NotFoundError; as `decodeSuperblock` */
+export async function readSuperblock(
+  { deltas }: DeltaPlace,
+  pair: DeltaPair,
+  signal?: AbortSignal,
+): Promise<Superblock> {
+  const bytes = await deltas.readSuperblock(pair, signal);
+  if (bytes !== undefined) return decodeSuperblock(bytes, pair);
+  const name = deltaName(pair.from, pair.to);
+  throw new NotFoundError(`There is no static delta ${name}`, { delta: name });
+}
