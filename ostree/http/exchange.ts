@@ -1,40 +1,52 @@
 /**
- * One request and its response, as undici dispatches it. The body is a queue of bounded length: while it is full, the connection is
- * not read. Ends by itself when it stalls, and `fail` ends it at once whatever undici is waiting for.
+ * One request and its response, as undici dispatches it. What comes is given to the receiver at once; while that is busy, the
+ * connection is not read. Ends by itself when it stalls, and `fail` ends it at once whatever undici is waiting for.
  */
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Dispatcher } from 'undici';
 import { Failure } from './failure.ts';
-import { type SpeedLimits, SpeedWatch } from './speed-watch.ts';
-
-/** Bytes of the body that may lie in memory unread before the connection is paused. */
-const HIGH_WATER = 256 * 1024;
+import { type SpeedWatch, type Stall, Watch } from './speed-watch.ts';
 
 export interface Head {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
 }
 
-export class Exchange implements Dispatcher.DispatchHandler {
-  readonly #watch: SpeedWatch;
-  readonly #signal: AbortSignal;
-  readonly #chunks: Uint8Array[] = [];
-  #queued = 0;
-  #controller: Dispatcher.DispatchController | undefined;
-  #head: Head | undefined;
-  #state: 'open' | 'complete' | 'failed' = 'open';
-  #error: unknown;
-  #wake: (() => void) | undefined;
+/** A promise says when the receiver wants more. What it throws ends the exchange. */
+export interface Receiver {
+  begin(head: Head): void | Promise<void>;
+  write(chunk: Uint8Array): void | Promise<void>;
+}
 
-  constructor(limits: SpeedLimits, signal: AbortSignal) {
-    this.#watch = new SpeedWatch(limits, (stall) => {
-      const { lowSpeedLimit, lowSpeedTime } = limits;
-      const slow = `less than ${lowSpeedLimit} bytes per second for ${lowSpeedTime / 1000} s`;
-      const problem = stall === 'slow' ? `Too slow: ${slow}` : 'No progress: the server sends nothing';
-      this.fail(new Failure('transient', problem, { connection: true }));
-    });
+type Held = (Uint8Array | (() => void))[];
+
+export class Exchange implements Dispatcher.DispatchHandler {
+  /** Settles when it is over; rejects with what ended it early. */
+  readonly over: Promise<void>;
+  /** Called once, before `over` settles. */
+  onOver: ((complete: boolean) => void) | undefined;
+  readonly #receiver: Receiver;
+  readonly #speed: SpeedWatch;
+  readonly #watch: Watch;
+  readonly #signal: AbortSignal;
+  readonly #settle: { readonly resolve: () => void; readonly reject: (error: unknown) => void };
+  #controller: Dispatcher.DispatchController | undefined;
+  /** What came while the receiver was busy, the end of the response as a function. Undefined if it is not busy. */
+  #held: Held | undefined;
+  #isOver = false;
+  #error: Error | undefined;
+
+  /** @param patience is how many milliseconds it may be silent. */
+  constructor(receiver: Receiver, speed: SpeedWatch, patience: number, signal: AbortSignal) {
+    this.#receiver = receiver;
+    this.#speed = speed;
+    this.#watch = new Watch(patience, (stall) => this.#onStall(stall));
     this.#signal = signal;
-    signal.addEventListener('abort', this.#onAbort, { once: true });
+    const { promise, ...settle } = Promise.withResolvers<void>();
+    this.over = promise;
+    this.#settle = settle;
+    speed.add(this.#watch);
+    signal.addEventListener('abort', this.#onAbort);
     if (signal.aborted) this.#onAbort();
   }
 
@@ -43,95 +55,98 @@ export class Exchange implements Dispatcher.DispatchHandler {
     return this.#watch.idle;
   }
 
-  get isComplete(): boolean {
-    return this.#state === 'complete';
+  get isOver(): boolean {
+    return this.#isOver;
   }
 
-  /** Status and header fields. */
-  async head(): Promise<Head> {
-    while (this.#head === undefined) {
-      if (this.#state !== 'open') throw this.#error;
-      await this.#change();
-    }
-    return this.#head;
-  }
-
-  /** The next bytes of the body, undefined at its end. */
-  async next(): Promise<Uint8Array | undefined> {
-    for (;;) {
-      if (this.#state === 'failed') throw this.#error;
-      const chunk = this.#chunks.shift();
-      if (chunk !== undefined) {
-        this.#queued -= chunk.length;
-        if (this.#controller?.paused === true && this.#queued < HIGH_WATER / 2) {
-          this.#watch.paused = false;
-          this.#controller.resume();
-        }
-        return chunk;
-      }
-      if (this.#state === 'complete') return undefined;
-      await this.#change();
-    }
+  /** True as long as other responses have to come first on its connection: its own silence means nothing then. */
+  set inLine(inLine: boolean) {
+    this.#watch.paused = inLine;
   }
 
   /** Ends it with `error`, unless it is already over. The connection of an unfinished response is closed. */
   fail(error: unknown): void {
-    if (this.#state !== 'open') return;
-    this.#end('failed', error);
-    this.#chunks.length = 0;
-    this.#controller?.abort(error instanceof Error ? error : new Error('Aborted'));
+    if (this.#isOver) return;
+    this.#error = error instanceof Error ? error : new Error('Aborted');
+    this.#end(false);
+    this.#settle.reject(error);
+    this.#controller?.abort(this.#error);
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
     this.#controller = controller;
-    if (this.#state !== 'open') controller.abort(this.#error instanceof Error ? this.#error : new Error('Aborted'));
+    if (this.#error !== undefined) controller.abort(this.#error);
   }
 
   onResponseStart(_controller: Dispatcher.DispatchController, status: number, headers: IncomingHttpHeaders): void {
-    if (status < 200) return;
-    this.#head = { status, headers };
-    this.#notify();
+    if (status >= 200 && !this.#isOver) this.#give(() => this.#receiver.begin({ status, headers }));
   }
 
-  onResponseData(controller: Dispatcher.DispatchController, chunk: Uint8Array): void {
-    if (this.#state !== 'open') return;
+  onResponseData(_controller: Dispatcher.DispatchController, chunk: Uint8Array): void {
+    if (this.#isOver) return;
     this.#watch.received(chunk.length);
-    this.#chunks.push(chunk);
-    this.#queued += chunk.length;
-    if (this.#queued >= HIGH_WATER) {
-      this.#watch.paused = true;
-      controller.pause();
-    }
-    this.#notify();
+    if (this.#held === undefined) this.#give(() => this.#receiver.write(chunk));
+    else this.#held.push(chunk);
   }
 
   onResponseEnd(): void {
-    if (this.#state === 'open') this.#end('complete', undefined);
+    this.#last(() => {
+      this.#end(true);
+      this.#settle.resolve();
+    });
   }
 
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
-    if (this.#state === 'open') this.#end('failed', error);
+    this.#last(() => this.fail(error));
+  }
+
+  #last(end: () => void): void {
+    if (this.#isOver) return;
+    if (this.#held === undefined) end();
+    else this.#held.push(end);
+  }
+
+  #give(call: () => void | Promise<void>): void {
+    try {
+      const busy = call();
+      if (busy !== undefined) void this.#hold(busy);
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
+  async #hold(busy: Promise<void>): Promise<void> {
+    const held = (this.#held = [] as Held);
+    this.#watch.paused = true;
+    this.#controller?.pause();
+    try {
+      await busy;
+      for (let next = held.shift(); next !== undefined && !this.#isOver; next = held.shift()) {
+        if (typeof next === 'function') next();
+        else await this.#receiver.write(next);
+      }
+    } catch (error) {
+      this.fail(error);
+    }
+    if (this.#isOver) return;
+    this.#held = undefined;
+    this.#watch.paused = false;
+    this.#controller?.resume();
+  }
+
+  #onStall(stall: Stall): void {
+    const { lowSpeedLimit, lowSpeedTime } = this.#speed.limits;
+    const slow = `less than ${lowSpeedLimit} bytes per second for ${lowSpeedTime / 1000} s`;
+    const problem = stall === 'slow' ? `Too slow: ${slow}` : 'No progress: the server sends nothing';
+    this.fail(new Failure('transient', problem, { connection: true }));
   }
 
   readonly #onAbort = (): void => this.fail(this.#signal.reason);
 
-  #end(state: 'complete' | 'failed', error: unknown): void {
-    this.#state = state;
-    this.#error = error;
-    this.#watch.stop();
+  #end(complete: boolean): void {
+    this.#isOver = true;
+    this.#speed.delete(this.#watch);
     this.#signal.removeEventListener('abort', this.#onAbort);
-    this.#notify();
-  }
-
-  #change(): Promise<void> {
-    return new Promise((resolve) => {
-      this.#wake = resolve;
-    });
-  }
-
-  #notify(): void {
-    const wake = this.#wake;
-    this.#wake = undefined;
-    wake?.();
+    this.onOver?.(complete);
   }
 }

@@ -34,6 +34,14 @@ export class Failure extends Error {
   }
 }
 
+/** What the receiver threw, on its way out through the retries. */
+export class SinkError {
+  readonly error: unknown;
+  constructor(error: unknown) {
+    this.error = error;
+  }
+}
+
 /** No retry gives other credentials or another certificate. */
 const hopelessStatus = new Set([401, 407]);
 const missingStatus = new Set([403, 404, 410]);

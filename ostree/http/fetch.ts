@@ -1,13 +1,15 @@
 /** One file from the first of its mirrors that gives it: rounds, attempts, resuming, and what the failures add up to. */
 import { CfsError, FetchError, NotFoundError } from '../../bytes/errors.ts';
-import { backoff, Failure } from './failure.ts';
+import { Base } from './base.ts';
+import type { Head, Receiver } from './exchange.ts';
+import { backoff, Failure, SinkError } from './failure.ts';
 import type { Mirrors } from './mirrors.ts';
 import { reserveBytes } from './rate-limit.ts';
-import type { Answer, Requester } from './requester.ts';
+import { noFields, type Requester } from './requester.ts';
 import { contentLength, Progress } from './resume.ts';
 import { countReceived } from './traffic.ts';
-import { joinUrl, withoutCredentials } from './url.ts';
-import { sleep, untilAborted } from './wait.ts';
+import { withoutCredentials } from './url.ts';
+import { sleep } from './wait.ts';
 
 /** New bytes in a round that make it count as progress, after which retries are counted anew. */
 const REAL_PROGRESS = 256 * 1024;
@@ -22,15 +24,23 @@ export interface FetchRequest {
   readonly lastModified?: string;
   /** The file is named by its content: a broken transfer may go on at another mirror. */
   readonly immutable?: boolean;
+  /** Never join the body from several responses. */
+  readonly whole?: boolean;
   /** Instead of the transport's. */
   readonly retries?: number;
   readonly signal?: AbortSignal | undefined;
 }
 
+/**
+ * Who gets a file. A CfsError CHECKSUM or FORMAT that it throws says that the mirror has a bad copy: the next one is asked, and if
+ * none has a good copy, the error is thrown. Any other error ends the fetch.
+ */
 export interface Sink {
   write(chunk: Uint8Array): void | Promise<void>;
   /** Everything written so far must be forgotten: the file begins again. */
   restart(): void | Promise<void>;
+  /** All of it was written: is it what it should be? */
+  verify?(): void;
 }
 
 export interface FetchResult {
@@ -48,107 +58,98 @@ export interface FetchResult {
   readonly joined: boolean;
 }
 
-/** What the receiver threw, on its way out through the retries. */
-class SinkError {
-  readonly error: unknown;
-  constructor(error: unknown) {
-    this.error = error;
-  }
+/** The reason of the signal that ends fetches at the deadline. */
+export const deadlinePassed = new Error('The deadline has passed');
+
+/** How a mirror failed. */
+interface Bad {
+  readonly failure: Failure;
+  /** Milliseconds without a byte, since the last byte from it. */
+  readonly idle: number;
+  /** When it may be asked again, on the clock of `performance`. */
+  readonly notBefore: number;
 }
 
-export class Fetch {
-  readonly #requester: Requester;
-  readonly #mirrors: Mirrors;
+/** What all fetches of a transport share. */
+export interface FetchServices {
+  readonly requester: Requester;
+  readonly mirrors: Mirrors;
+  /** Of each base its text names, so that it is taken apart once. */
+  readonly bases: Map<string, Base>;
+}
+
+export class Fetch implements Receiver {
+  readonly #services: FetchServices;
   readonly #request: FetchRequest;
   readonly #sink: Sink;
   readonly #limit: number;
-  readonly #closing: AbortSignal;
-  readonly #stop = new AbortController();
+  readonly #signal: AbortSignal;
   readonly #progress: Progress;
-  /** Milliseconds without a byte by mirror, since the last byte from it. */
-  readonly #idle = new Map<string, number>();
-  /** When a mirror that asked for a wait may be asked again, on the clock of `performance`. */
-  readonly #notBefore = new Map<string, number>();
-  /** How each mirror failed last, the latest at the end. */
-  readonly #answers = new Map<string, Failure>();
+  /** The mirrors that failed, the latest at the end. */
+  readonly #bad = new Map<string, Bad>();
   #attempts = 0;
   /** The most bytes that were ever held. */
   #farthest = 0;
-  #url = '';
+  #url: string;
+  /** Of the running attempt: its mirror, whether it asked for a part, and what it was answered. */
+  #base = '';
+  #askedForPart = false;
+  #head: Head | undefined;
 
-  constructor(
-    requester: Requester,
-    mirrors: Mirrors,
-    request: FetchRequest,
-    sink: Sink,
-    limit: number,
-    closing: AbortSignal,
-  ) {
-    this.#requester = requester;
-    this.#mirrors = mirrors;
+  /** @param signal aborts with `deadlinePassed`, a CfsError, or the reason that the caller of the request gave. */
+  constructor(services: FetchServices, request: FetchRequest, sink: Sink, limit: number, signal: AbortSignal) {
+    this.#services = services;
     this.#request = request;
     this.#sink = sink;
     this.#limit = limit;
-    this.#closing = closing;
+    this.#signal = signal;
     this.#progress = new Progress(request.immutable === true);
+    if (request.whole === true) this.#progress.refuse();
     this.#url = describe(request);
   }
 
   async run(): Promise<FetchResult> {
-    const { signal } = this.#request;
-    const { deadline } = this.#requester.settings;
-    const cancel = (): void => this.#stop.abort(cancelled(this.#url, signal?.reason));
-    const close = (): void => this.#stop.abort(this.#closing.reason);
-    const expire = (): void => {
-      this.#stop.abort(new FetchError(this.#url, `not done within ${deadline / 1000} s`, this.#attempts));
-    };
-    const timer = deadline > 0 ? setTimeout(expire, deadline) : undefined;
-    signal?.addEventListener('abort', cancel, { once: true });
-    this.#closing.addEventListener('abort', close, { once: true });
     try {
-      if (signal?.aborted === true) cancel();
-      this.#stop.signal.throwIfAborted();
+      this.#signal.throwIfAborted();
       return await this.#rounds();
     } catch (error) {
-      throw error instanceof SinkError ? error.error : error;
-    } finally {
-      clearTimeout(timer);
-      signal?.removeEventListener('abort', cancel);
-      this.#closing.removeEventListener('abort', close);
+      if (error instanceof SinkError) throw error.error;
+      throw this.#signal.aborted && error === this.#signal.reason ? this.#stopped(error) : error;
     }
+  }
+
+  #stopped(reason: unknown): unknown {
+    const url = this.#url;
+    if (reason === deadlinePassed) return new FetchError(url, 'not done before the deadline', this.#attempts);
+    if (reason !== this.#request.signal?.reason) return reason;
+    return new CfsError('CANCELLED', `Cancelled fetching ${url}`, { url }, reason);
   }
 
   async #rounds(): Promise<FetchResult> {
-    const { backoff: first, backoffMax } = this.#requester.settings;
-    const { bases, retries = this.#requester.settings.retries } = this.#request;
+    const { mirrors, requester } = this.#services;
+    const { backoff: first, backoffMax } = requester.settings;
+    const { bases, retries = requester.settings.retries } = this.#request;
     let extra = 0;
     for (let round = 0; ; round++) {
-      const successes = this.#mirrors.successes(bases);
+      const successes = mirrors.successes(bases);
       const farthest = this.#farthest;
-      for (const base of this.#mirrors.order(bases)) {
-        const before = this.#answers.get(base);
-        if (before !== undefined && (before.kind !== 'transient' || this.#waitFor(base) > 0)) continue;
-        const result = await this.#attempt(base);
-        if (!(result instanceof Failure)) return result;
-        this.#answers.delete(base);
-        this.#answers.set(base, result);
+      for (const base of mirrors.order(bases)) {
+        const bad = this.#bad.get(base);
+        if (bad !== undefined && (bad.failure.kind !== 'transient' || waitFor(bad) > 0)) continue;
+        const result = await this.#attempt(base, bad?.idle ?? 0);
+        if (result !== undefined) return result;
       }
-      const open = Array.from(this.#answers).filter(([, { kind }]) => kind === 'transient');
+      const open = Array.from(this.#bad.values()).filter(({ failure }) => failure.kind === 'transient');
       if (open.length === 0) break;
       if (this.#farthest - farthest >= REAL_PROGRESS) round = 0;
       // A mirror that serves others meanwhile is worth as many tries again.
-      const worthwhile = this.#mirrors.successes(bases) > successes && extra < retries;
+      const worthwhile = mirrors.successes(bases) > successes && extra < retries;
       if (round >= retries && !worthwhile) break;
       if (round >= retries) extra++;
-      const asked = Math.min(...open.map(([base]) => this.#waitFor(base)));
-      await sleep(backoff(round, first, backoffMax, asked), this.#stop.signal);
+      const asked = Math.min(...open.map(waitFor));
+      await sleep(backoff(round, first, backoffMax, asked), this.#signal);
     }
-    throw this.#verdict(Array.from(this.#answers.values()));
-  }
-
-  /** Milliseconds until a mirror wants to be asked again. */
-  #waitFor(base: string): number {
-    return Math.max(0, (this.#notBefore.get(base) ?? 0) - performance.now());
+    throw this.#verdict(Array.from(this.#bad.values(), ({ failure }) => failure));
   }
 
   /** "Not found" only if every mirror says so: one that did not answer may have it. */
@@ -167,43 +168,56 @@ export class Fetch {
     return new FetchError(this.#url, problem, this.#attempts, status, cause);
   }
 
-  async #attempt(base: string): Promise<FetchResult | Failure> {
-    const { watchdog } = this.#requester.settings;
-    const url = joinUrl(base, this.#request.path);
-    this.#url = withoutCredentials(url.href);
+  /** @param idleBefore as in `Bad` of the attempts before. */
+  async #attempt(baseUrl: string, idleBefore: number): Promise<FetchResult | undefined> {
+    const { requester, mirrors } = this.#services;
+    const progress = this.#progress;
+    const base = this.#baseOf(baseUrl);
+    const target = base.target(this.#request.path);
+    this.#url = withoutCredentials(target.origin + target.path);
     this.#attempts++;
-    const idleBefore = this.#idle.get(base) ?? 0;
-    const before = this.#progress.received;
-    let answer: Answer | undefined;
+    const before = progress.received;
+    const fields = before === 0 ? this.#conditions() : progress.headers(baseUrl);
+    this.#base = baseUrl;
+    this.#askedForPart = 'range' in fields;
+    const patience = Math.max(1, requester.settings.watchdog - idleBefore);
     try {
-      const range = this.#progress.headers(base);
-      const fields = this.#progress.received === 0 ? this.#conditions() : range;
-      answer = await this.#requester.get(url, fields, Math.max(1, watchdog - idleBefore), this.#stop.signal);
-      const result = await this.#receive(base, answer, 'range' in fields);
-      this.#mirrors.succeeded(base);
+      const url = await requester.get({ base, target, fields, patience, signal: this.#signal }, this);
+      const result = this.#complete(url);
+      mirrors.succeeded(baseUrl);
       return result;
     } catch (error) {
       if (!(error instanceof Failure)) throw error;
-      const { status, retryAfter = 0 } = error.facts;
-      if (status === 416) this.#progress.refuse();
-      const gained = this.#progress.received > before;
-      this.#farthest = Math.max(this.#farthest, this.#progress.received);
-      this.#idle.set(base, (gained ? 0 : idleBefore) + error.idle);
-      this.#notBefore.set(base, performance.now() + retryAfter);
-      if (error.kind === 'missing') this.#mirrors.succeeded(base);
-      else this.#mirrors.failed(base);
-      return this.#outOfPatience(base, error);
-    } finally {
-      answer?.[Symbol.dispose]();
+      if (error.facts.status === 416) progress.refuse();
+      if (error.facts.final !== undefined) {
+        // Nothing of this copy is to be joined with another one.
+        progress.discard();
+        await this.#sink.restart();
+      }
+      this.#farthest = Math.max(this.#farthest, progress.received);
+      if (error.kind === 'missing') mirrors.succeeded(baseUrl);
+      else mirrors.failed(baseUrl);
+      const idle = (progress.received > before ? 0 : idleBefore) + error.idle;
+      const notBefore = performance.now() + (error.facts.retryAfter ?? 0);
+      this.#bad.delete(baseUrl);
+      this.#bad.set(baseUrl, { failure: this.#outOfPatience(idle, error), idle, notBefore });
+      return undefined;
     }
   }
 
+  #baseOf(text: string): Base {
+    const { bases } = this.#services;
+    let base = bases.get(text);
+    if (base === undefined) bases.set(text, (base = new Base(text)));
+    return base;
+  }
+
   /** A mirror that stayed silent for the watchdog's time, or asks for too long a wait, is not asked again for this file. */
-  #outOfPatience(base: string, failure: Failure): Failure {
-    const { watchdog, retryAfterMax } = this.#requester.settings;
+  #outOfPatience(idle: number, failure: Failure): Failure {
+    const { watchdog, retryAfterMax } = this.#services.requester.settings;
     const { kind, message, facts } = failure;
     if (kind !== 'transient') return failure;
-    if ((this.#idle.get(base) ?? 0) >= watchdog) {
+    if (idle >= watchdog) {
       return new Failure('permanent', `No progress for ${watchdog / 1000} s: ${message}`, facts);
     }
     const { retryAfter = 0 } = facts;
@@ -213,64 +227,75 @@ export class Fetch {
 
   #conditions(): Record<string, string> {
     const { etag, lastModified } = this.#request;
+    if (etag === undefined && lastModified === undefined) return noFields;
     return {
       ...(etag === undefined ? {} : { 'if-none-match': etag }),
       ...(lastModified === undefined ? {} : { 'if-modified-since': lastModified }),
     };
   }
 
-  async #receive(base: string, answer: Answer, askedForPart: boolean): Promise<FetchResult> {
-    const { status, headers } = answer.head;
-    const { etag, 'last-modified': lastModified } = headers;
-    const held = this.#progress.received;
-    const unchanged = status === 304;
-    if (unchanged && (held > 0 || Object.keys(this.#conditions()).length === 0)) {
+  begin(head: Head): void | Promise<void> {
+    const { status, headers } = head;
+    const { etag, lastModified } = this.#request;
+    const progress = this.#progress;
+    const held = progress.received;
+    this.#head = head;
+    if (status === 304) {
+      if (held === 0 && (etag !== undefined || lastModified !== undefined)) return;
       throw new Failure('transient', 'Server returned HTTP 304 (Not Modified) unasked', { status });
     }
-    if (!unchanged) {
-      const goesOn = this.#progress.accept(base, askedForPart, answer.head);
-      if (!goesOn && held > 0) await this.#give(() => this.#sink.restart());
-      this.#checkSize((goesOn ? held : 0) + (contentLength(headers) ?? 0));
-      await this.#copy(answer);
+    const goesOn = progress.accept(this.#base, this.#askedForPart, head);
+    this.#checkSize((goesOn ? held : 0) + (contentLength(headers) ?? 0));
+    if (!goesOn && held > 0) return this.#give(() => this.#sink.restart());
+  }
+
+  write(chunk: Uint8Array): void | Promise<void> {
+    const { rateLimit, traffic } = this.#services.requester.settings;
+    if (traffic !== undefined) countReceived(traffic, chunk.length);
+    this.#checkSize(this.#progress.received + chunk.length);
+    const wait = rateLimit === undefined ? 0 : reserveBytes(rateLimit, chunk.length);
+    const take = (): void | Promise<void> => this.#give(() => this.#sink.write(chunk), chunk.length);
+    return wait > 0 ? sleep(wait, this.#signal).then(take) : take();
+  }
+
+  /** @param bytes are held when the call has ended. */
+  #give(call: () => void | Promise<void>, bytes = 0): void | Promise<void> {
+    try {
+      const busy = call();
+      if (busy !== undefined) return this.#taken(busy, bytes);
+    } catch (error) {
+      throw sinkFailure(error, this.#progress.joined);
+    }
+    this.#progress.received += bytes;
+  }
+
+  async #taken(busy: Promise<void>, bytes: number): Promise<void> {
+    try {
+      await busy;
+    } catch (error) {
+      throw sinkFailure(error, this.#progress.joined);
+    }
+    this.#progress.received += bytes;
+  }
+
+  #complete(url: string): FetchResult {
+    const { status, headers } = this.#head!;
+    const { received, total, joined } = this.#progress;
+    if (status !== 304) {
+      if (total !== undefined && received !== total) {
+        throw new Failure('transient', `The transfer ended at byte ${received} of ${total}`, { connection: true });
+      }
+      void this.#give(() => this.#sink.verify?.());
     }
     return {
-      status: unchanged ? 304 : 200,
-      etag,
-      lastModified,
-      url: answer.url,
-      base,
+      status: status === 304 ? 304 : 200,
+      etag: headers.etag,
+      lastModified: headers['last-modified'],
+      url,
+      base: this.#base,
       attempts: this.#attempts,
-      joined: this.#progress.joined,
+      joined,
     };
-  }
-
-  async #copy(answer: Answer): Promise<void> {
-    const progress = this.#progress;
-    const { rateLimit, traffic } = this.#requester.settings;
-    for (let chunk = await answer.next(); chunk !== undefined; chunk = await answer.next()) {
-      if (traffic !== undefined) countReceived(traffic, chunk.length);
-      this.#checkSize(progress.received + chunk.length);
-      const wait = rateLimit === undefined ? 0 : reserveBytes(rateLimit, chunk.length);
-      if (wait > 0) await sleep(wait, this.#stop.signal);
-      const bytes = chunk;
-      await this.#give(() => this.#sink.write(bytes));
-      progress.received += bytes.length;
-    }
-    if (progress.total !== undefined && progress.received !== progress.total) {
-      throw new Failure('transient', `The transfer ended at byte ${progress.received} of ${progress.total}`, {
-        connection: true,
-      });
-    }
-  }
-
-  async #give(call: () => void | Promise<void>): Promise<void> {
-    try {
-      const done = call();
-      if (done !== undefined) await untilAborted(done, this.#stop.signal);
-    } catch (error) {
-      throw this.#stop.signal.aborted ? error : new SinkError(error);
-    }
-    this.#stop.signal.throwIfAborted();
   }
 
   #checkSize(size: number): void {
@@ -281,8 +306,16 @@ export class Fetch {
   }
 }
 
-function cancelled(url: string, reason: unknown): CfsError {
-  return new CfsError('CANCELLED', `Cancelled fetching ${url}`, { url }, reason);
+/** A bad copy is this mirror's failure, unless it was `joined`; anything else is no matter of mirrors. */
+function sinkFailure(error: unknown, joined: boolean): Failure | SinkError {
+  const isBadCopy = error instanceof CfsError && (error.code === 'CHECKSUM' || error.code === 'FORMAT');
+  if (!isBadCopy) return new SinkError(error);
+  return new Failure(joined ? 'transient' : 'permanent', error.message, { final: error });
+}
+
+/** Milliseconds until a mirror wants to be asked again. */
+function waitFor({ notBefore }: Bad): number {
+  return Math.max(0, notBefore - performance.now());
 }
 
 function describe({ bases: [base = ''], path }: FetchRequest): string {

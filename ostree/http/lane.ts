@@ -77,6 +77,17 @@ export class Lane {
     this.#admit();
   }
 
+  /** From now on only the given part. */
+  divide(parts: number): void {
+    this.narrow(Math.ceil(this.#most / parts));
+  }
+
+  /** The server takes less at a time than it seemed. */
+  narrow(most: number): void {
+    this.#most = Math.min(this.#most, most);
+    this.#limit = Math.min(this.#limit, most);
+  }
+
   #admit(): void {
     for (const waiter of this.#waiting) {
       if (this.#active >= this.#limit) return;

@@ -24,7 +24,7 @@ export interface AuthOptions {
 export interface TransportOptions {
   /** Connections to one origin at most. */
   readonly connections?: number;
-  /** Requests on one HTTP/1.1 connection at the same time. A slow reader of one response holds up those behind it. */
+  /** Requests on one HTTP/1.1 connection at the same time, once the server has shown that it keeps connections. */
   readonly pipelining?: number;
   /** Use HTTP/2 where a TLS server offers it. */
   readonly http2?: boolean;
@@ -36,7 +36,7 @@ export interface TransportOptions {
   readonly lowSpeedTime?: number;
   /** How long a request may wait for one mirror, over several attempts, without a single new byte. Cannot be turned off. */
   readonly watchdog?: number;
-  /** The time a request may take altogether; 0 for any time, as long as there is progress. */
+  /** When everything must be done, in milliseconds since the epoch; 0 for any time, as long as there is progress. */
   readonly deadline?: number;
   /** Further rounds through the mirrors after the first. */
   readonly retries?: number;
@@ -72,9 +72,9 @@ export interface TransportOptions {
 /** The options that are numbers or switches, with their defaults. */
 export const defaults = {
   connections: 8,
-  pipelining: 1,
+  pipelining: 8,
   http2: true,
-  http2Streams: 32,
+  http2Streams: 64,
   connectTimeout: 30_000,
   lowSpeedLimit: 1000,
   lowSpeedTime: 30_000,

@@ -1,16 +1,20 @@
-/** The connections of one transport: a pool for each origin, direct or through a proxy, made on first use. */
+/** The connections of one transport: some for each origin, direct or through a proxy, made on first use. */
 import { readFileSync } from 'node:fs';
-import type { TLSSocket } from 'node:tls';
-import type { buildConnector, Dispatcher } from 'undici';
+import type { Dispatcher } from 'undici';
 import { CfsError } from '../../bytes/errors.ts';
+import type { Exchange } from './exchange.ts';
 import { Lane } from './lane.ts';
 import type { Settings, TlsOptions } from './options.ts';
+import { type OpenClient, Pipes } from './pipes.ts';
 import { proxyFor } from './proxy.ts';
 import { withoutCredentials } from './url.ts';
 
 export interface Origin {
-  readonly dispatcher: Dispatcher;
   readonly lane: Lane;
+  dispatch(options: Dispatcher.DispatchOptions, exchange: Exchange): void;
+  /** From now on only the given part of what is allowed. */
+  divide(parts: number): void;
+  destroy(): Promise<void>;
 }
 
 export class Origins {
@@ -18,36 +22,47 @@ export class Origins {
   readonly #origins = new Map<string, Origin>();
   #undici: typeof import('undici') | undefined;
   #tls: object | undefined;
+  #parts = 1;
 
   constructor(settings: Settings) {
     this.#settings = settings;
   }
 
-  async of(url: URL): Promise<Origin> {
+  /** The one that was opened already. */
+  get(origin: string): Origin | undefined {
+    return this.#origins.get(origin);
+  }
+
+  async open(name: string): Promise<Origin> {
     // Loading undici costs more than starting the program, so it waits for the first request.
     this.#undici ??= await import('undici');
-    let origin = this.#origins.get(url.origin);
+    let origin = this.#origins.get(name);
     if (origin === undefined) {
-      origin = this.#open(url, this.#undici);
-      this.#origins.set(url.origin, origin);
+      origin = this.#open(new URL(name), this.#undici);
+      if (this.#parts > 1) origin.divide(this.#parts);
+      this.#origins.set(name, origin);
     }
     return origin;
+  }
+
+  /** From now on only the given part of what the settings allow, because others use the rest. */
+  divide(parts: number): void {
+    this.#parts = parts;
+    for (const origin of this.#origins.values()) origin.divide(parts);
   }
 
   /** Closes all connections at once. */
   async close(): Promise<void> {
     const open = Array.from(this.#origins.values());
     this.#origins.clear();
-    await Promise.all(open.map(({ dispatcher }) => dispatcher.destroy()));
+    await Promise.all(open.map((origin) => origin.destroy()));
   }
 
   #open(url: URL, undici: typeof import('undici')): Origin {
     const { connections, pipelining, http2, http2Streams, connectTimeout, maxHeaderBytes } = this.#settings;
-    const lane = new Lane(connections * pipelining);
+    const lane = new Lane(connections);
     const tls = (this.#tls ??= readTls(this.#settings.tls ?? {}));
-    const pool = {
-      connections,
-      pipelining,
+    const client = {
       allowH2: http2,
       maxHeaderSize: maxHeaderBytes,
       connectTimeout,
@@ -61,18 +76,23 @@ export class Origins {
     if (proxy !== '') {
       checkProxy(proxy);
       const proxyTls = { ...tls, timeout: connectTimeout, allowH2: false };
-      const dispatcher = new undici.ProxyAgent({ ...pool, uri: proxy, requestTls: secure, proxyTls });
-      return { dispatcher, lane };
+      const options = { ...client, connections, uri: proxy, requestTls: secure, proxyTls };
+      return proxied(new undici.ProxyAgent(options), lane);
     }
     const connect = undici.buildConnector(secure);
-    const widening: buildConnector.connector = (options, callback) =>
-      connect(options, (...result) => {
-        const [error, socket] = result;
-        if (error === null && (socket as TLSSocket).alpnProtocol === 'h2') lane.widen(http2Streams);
-        callback(...result);
-      });
-    return { dispatcher: new undici.Pool(url.origin, { ...pool, connect: widening }), lane };
+    const open: OpenClient = (tap) => new undici.Client(url.origin, { ...client, pipelining, connect: tap(connect) });
+    const mayBeHttp2 = http2 && url.protocol === 'https:';
+    return new Pipes(open, lane, { connections, pipelining, http2Streams, mayBeHttp2 });
   }
+}
+
+function proxied(dispatcher: Dispatcher, lane: Lane): Origin {
+  return {
+    lane,
+    dispatch: (options, exchange) => void dispatcher.dispatch(options, exchange),
+    divide: (parts) => lane.divide(parts),
+    destroy: () => dispatcher.destroy(),
+  };
 }
 
 function readTls({ certFile, keyFile, caFile, permissive }: TlsOptions): object {

@@ -2,12 +2,20 @@
 import { readFileSync } from 'node:fs';
 import { CfsError } from '../../bytes/errors.ts';
 import { packageVersion } from '../version.ts';
+import type { Target } from './base.ts';
 import { type Cookie, cookieHeader, parseCookieJar } from './cookies.ts';
 import { type Netrc, netrcCredentials, parseNetrc } from './netrc.ts';
 import type { Settings } from './options.ts';
 import { basicAuthorization, type Credentials, parseHttpUrl } from './url.ts';
 
 const reserved = new Set(['host', 'range', 'if-range', 'connection', 'content-length', 'transfer-encoding', 'upgrade']);
+
+interface LastHeaders {
+  readonly origin: string;
+  readonly trusted: boolean;
+  readonly own: Credentials | undefined;
+  readonly headers: Readonly<Record<string, string>>;
+}
 
 export class RequestHeaders {
   readonly #userAgent: string;
@@ -16,6 +24,7 @@ export class RequestHeaders {
   readonly #authorization: string | undefined;
   readonly #netrc: Netrc | undefined;
   readonly #cookies: readonly Cookie[];
+  #last: LastHeaders | undefined;
 
   /** Reads the files that the settings name. @throws CfsError USAGE for header fields that HTTP cannot carry; I/O errors. */
   constructor(settings: Settings) {
@@ -33,10 +42,23 @@ export class RequestHeaders {
   }
 
   /**
-   * For a request to `url`. `trusted` is false once a redirect has left the origin that was asked: then only cookies of the jar go
+   * For a request to `target`. `trusted` is false once a redirect has left the origin that was asked: then only cookies of the jar go
    * along, which name their hosts themselves. `own` are credentials that stood in the URL.
    */
-  for(url: URL, trusted: boolean, own: Credentials | undefined): Record<string, string> {
+  for(target: Target, trusted: boolean, own: Credentials | undefined): Readonly<Record<string, string>> {
+    const { origin } = target;
+    if (this.#cookies.length > 0) return this.#make(target, trusted, own);
+    // They are the same for all files of a base.
+    const last = this.#last;
+    if (last !== undefined && last.origin === origin && last.trusted === trusted && last.own === own)
+      return last.headers;
+    const headers = this.#make(target, trusted, own);
+    this.#last = { origin, trusted, own, headers };
+    return headers;
+  }
+
+  #make({ origin, path }: Target, trusted: boolean, own: Credentials | undefined): Record<string, string> {
+    const url = new URL(origin + path);
     const headers: Record<string, string> = { 'user-agent': this.#userAgent, accept: '*/*' };
     if (trusted) {
       const authorization = this.#authorizationFor(url, own);

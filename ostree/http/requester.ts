@@ -1,157 +1,155 @@
-/** One GET with its redirects: who is asked, with which header fields, and the answer's head. */
-import { CfsError } from '../../bytes/errors.ts';
-import { Exchange, type Head } from './exchange.ts';
-import { Failure, parseRetryAfter, statusFailure, transportFailure } from './failure.ts';
+/** One GET with its redirects: who is asked, with which header fields, and who gets the answer. */
+import { type Base, hrefOf, type Target } from './base.ts';
+import { Exchange, type Head, type Receiver } from './exchange.ts';
+import { Failure, parseRetryAfter, SinkError, statusFailure, transportFailure } from './failure.ts';
 import type { Lane } from './lane.ts';
 import type { Settings } from './options.ts';
 import type { Origins } from './origins.ts';
 import type { RequestHeaders } from './request-headers.ts';
-import { takeCredentials, withoutCredentials } from './url.ts';
+import { SpeedWatch } from './speed-watch.ts';
+import { takeCredentials } from './url.ts';
 
 /** Bytes of an unwelcome answer that are read to keep its connection. */
 const DRAIN = 64 * 1024;
 const redirects = new Set([301, 302, 303, 307, 308]);
 
-export interface Answer extends Disposable {
-  readonly url: string;
-  /** Status 200, 206 or 304. */
-  readonly head: Head;
-  /** The next bytes of the body. @throws Failure */
-  next(): Promise<Uint8Array | undefined>;
+export const noFields: Readonly<Record<string, string>> = {};
+
+/** A request below one base. */
+export interface Get {
+  readonly base: Base;
+  readonly target: Target;
+  /** Besides those that every request has. */
+  readonly fields: Readonly<Record<string, string>>;
+  /** Milliseconds that an answer may be silent. */
+  readonly patience: number;
+  readonly signal: AbortSignal;
 }
 
 export class Requester {
   readonly settings: Settings;
   readonly #origins: Origins;
   readonly #headers: RequestHeaders;
+  readonly #speed: SpeedWatch;
 
   constructor(settings: Settings, origins: Origins, headers: RequestHeaders) {
     this.settings = settings;
     this.#origins = origins;
     this.#headers = headers;
+    this.#speed = new SpeedWatch(settings);
   }
 
   /**
-   * Asks for `start`, and leaves its answer's body to be read. `patience` is how long it may be silent.
-   * @throws Failure; the reason of `signal`; CfsError USAGE and I/O errors of what is misconfigured.
+   * Gives `receiver` the answer, of status 200, 206 or 304, to its end; gives the URL that it came from.
+   * @throws Failure; what the receiver throws; the reason of the signal; CfsError USAGE and I/O errors of what is misconfigured.
    */
-  async get(start: URL, fields: Record<string, string>, patience: number, signal: AbortSignal): Promise<Answer> {
-    let url = new URL(start);
-    const own = takeCredentials(url);
-    const seen = new Set<string>();
+  async get(get: Get, receiver: Receiver): Promise<string> {
+    const { base, target, signal } = get;
+    const own = this.#headers.for(target, true, base.credentials);
+    let other = await this.#ask(get, target, own, receiver);
+    if (other === undefined) return hrefOf(target);
+    const seen = new Set([hrefOf(target)]);
+    let at = target;
     let trusted = true;
-    for (;;) {
-      seen.add(url.href);
-      const headers = { ...this.#headers.for(url, trusted, trusted ? own : undefined), ...fields };
-      const answer = await this.#ask(url, headers, patience, signal);
-      if (!redirects.has(answer.head.status)) return answer;
-      using _ = answer;
-      const next = this.#follow(url, answer.head, seen);
-      await drain(answer);
-      trusted &&= next.origin === url.origin;
-      url = next;
+    while (other !== undefined) {
+      signal.throwIfAborted();
+      const { status, headers } = other;
+      if (!redirects.has(status)) {
+        throw statusFailure(status, parseRetryAfter(headers['retry-after']), this.settings.retryAll);
+      }
+      const next = this.#follow(at, other, seen);
+      trusted &&= next.origin === at.origin;
+      at = next;
+      seen.add(hrefOf(at));
+      other = await this.#ask(
+        get,
+        at,
+        this.#headers.for(at, trusted, trusted ? base.credentials : undefined),
+        receiver,
+      );
     }
+    return hrefOf(at);
   }
 
-  async #ask(url: URL, headers: Record<string, string>, patience: number, signal: AbortSignal): Promise<Answer> {
-    const { dispatcher, lane } = await this.#origins.of(url);
-    await lane.enter(signal);
-    const { lowSpeedLimit, lowSpeedTime, retryAll } = this.settings;
-    const exchange = new Exchange({ lowSpeedLimit, lowSpeedTime, patience }, signal);
-    const answer = new OpenAnswer(url.href, exchange, lane, signal, retryAll);
+  /** Gives the head of an answer that is not for the receiver. */
+  async #ask(
+    { fields, patience, signal }: Get,
+    { origin, path }: Target,
+    own: Readonly<Record<string, string>>,
+    receiver: Receiver,
+  ): Promise<Head | undefined> {
+    const server = this.#origins.get(origin) ?? (await this.#origins.open(origin));
+    const { lane } = server;
+    const wait = lane.enter(signal);
+    if (wait !== undefined) await wait;
+    const sieve = new Sieve(receiver, lane);
+    const exchange = new Exchange(sieve, this.#speed, patience, signal);
     try {
-      dispatcher.dispatch({ origin: url.origin, path: url.pathname + url.search, method: 'GET', headers }, exchange);
-      await answer.begin();
+      const headers = fields === noFields ? own : { ...own, ...fields };
+      try {
+        server.dispatch({ origin, path, method: 'GET', headers, blocking: false }, exchange);
+      } catch (error) {
+        exchange.fail(error);
+      }
+      await exchange.over;
     } catch (error) {
-      answer[Symbol.dispose]();
-      throw answer.failure(error);
+      if (signal.aborted) throw signal.reason;
+      if (sieve.other === undefined) throw this.#failure(error, exchange, lane);
+    } finally {
+      lane.release();
     }
-    const { status, headers: fields } = answer.head;
-    if (status === 200 || status === 206 || status === 304 || redirects.has(status)) return answer;
-    using _ = answer;
-    await drain(answer);
-    throw statusFailure(status, parseRetryAfter(fields['retry-after']), retryAll);
+    return sieve.other;
   }
 
-  #follow(from: URL, { status, headers }: Head, seen: ReadonlySet<string>): URL {
+  #failure(error: unknown, exchange: Exchange, lane: Lane): unknown {
+    if (error instanceof SinkError) return error;
+    const failure = transportFailure(error, this.settings.retryAll);
+    failure.idle = exchange.idle;
+    if (failure.facts.connection === true) lane.connectionFailed();
+    return failure;
+  }
+
+  #follow(from: Target, { status, headers }: Head, seen: ReadonlySet<string>): Target {
     const { maxRedirects, insecureRedirects } = this.settings;
     const fail = (problem: string): never => {
       throw new Failure('permanent', problem, { status });
     };
     const location = headers.location ?? fail(`Server returned HTTP ${status} without a location`);
-    const to = URL.parse(location, from.href) ?? fail('Redirected to something that is no URL');
-    to.hash = '';
+    const to = URL.parse(location, from.origin + from.path) ?? fail('Redirected to something that is no URL');
     takeCredentials(to);
     if (to.protocol !== 'http:' && to.protocol !== 'https:') fail(`Redirected to ${to.protocol}//, which is not HTTP`);
-    if (seen.has(to.href)) fail(`Redirected in a loop to ${to.origin}${to.pathname}`);
+    const next = { origin: to.origin, path: to.pathname + to.search };
+    if (seen.has(hrefOf(next))) fail(`Redirected in a loop to ${to.origin}${to.pathname}`);
     if (seen.size > maxRedirects) fail(`Redirected more than ${maxRedirects} times`);
-    if (from.protocol === 'https:' && to.protocol === 'http:' && !insecureRedirects) {
+    if (from.origin.startsWith('https:') && to.protocol === 'http:' && !insecureRedirects) {
       fail(`Redirected from https to ${to.origin}, which is not secure`);
     }
-    return to;
+    return next;
   }
 }
 
-class OpenAnswer implements Answer {
-  readonly url: string;
-  readonly #exchange: Exchange;
+/** Passes on the answer that was asked for. Of any other one it keeps the head, and reads a short body to its end. */
+class Sieve implements Receiver {
+  other: Head | undefined;
+  readonly #receiver: Receiver;
   readonly #lane: Lane;
-  readonly #signal: AbortSignal;
-  readonly #retryAll: boolean;
-  #head: Head | undefined;
-  #released = false;
+  #drained = 0;
 
-  constructor(url: string, exchange: Exchange, lane: Lane, signal: AbortSignal, retryAll: boolean) {
-    this.url = withoutCredentials(url);
-    this.#exchange = exchange;
+  constructor(receiver: Receiver, lane: Lane) {
+    this.#receiver = receiver;
     this.#lane = lane;
-    this.#signal = signal;
-    this.#retryAll = retryAll;
   }
 
-  get head(): Head {
-    if (this.#head === undefined) throw new Error('No answer has begun');
-    return this.#head;
-  }
-
-  async begin(): Promise<void> {
-    this.#head = await this.#exchange.head();
+  begin(head: Head): void | Promise<void> {
     this.#lane.connectionWorked();
+    const { status } = head;
+    if (status === 200 || status === 206 || status === 304) return this.#receiver.begin(head);
+    this.other = head;
   }
 
-  async next(): Promise<Uint8Array | undefined> {
-    try {
-      return await this.#exchange.next();
-    } catch (error) {
-      throw this.failure(error);
-    }
-  }
-
-  failure(error: unknown): unknown {
-    if (this.#signal.aborted) return this.#signal.reason;
-    if (error instanceof CfsError) return error;
-    const failure = transportFailure(error, this.#retryAll);
-    failure.idle = this.#exchange.idle;
-    if (failure.facts.connection === true) this.#lane.connectionFailed();
-    return failure;
-  }
-
-  [Symbol.dispose](): void {
-    if (!this.#exchange.isComplete) this.#exchange.fail(new Error('The rest is not wanted'));
-    if (!this.#released) this.#lane.release();
-    this.#released = true;
-  }
-}
-
-/** Reads a short body to its end; its errors do not matter. */
-async function drain(answer: Answer): Promise<void> {
-  try {
-    let bytes = 0;
-    for (let chunk = await answer.next(); chunk !== undefined; chunk = await answer.next()) {
-      bytes += chunk.length;
-      if (bytes > DRAIN) return;
-    }
-  } catch (error) {
-    if (!(error instanceof Failure)) throw error;
+  write(chunk: Uint8Array): void | Promise<void> {
+    if (this.other === undefined) return this.#receiver.write(chunk);
+    this.#drained += chunk.length;
+    if (this.#drained > DRAIN) throw new Error('The rest is not wanted');
   }
 }

@@ -54,6 +54,15 @@ export class Progress {
     return false;
   }
 
+  /** The bytes so far are not to be used. */
+  discard(): void {
+    this.received = 0;
+    this.joined = false;
+    this.#total = undefined;
+    this.#validator = undefined;
+    this.refuse();
+  }
+
   /** Ask for everything from now on. */
   refuse(): void {
     this.#refused = true;

@@ -1,34 +1,34 @@
 /**
  * Notices that a transfer is too slow or has stopped. Time in which the receiver itself does not want bytes does not count, and time
  * is counted in ticks of a timer, so that a thread that is busy with other work does not take its own pause for the server's.
+ * One timer serves all transfers: thousands of short ones need none of their own.
  */
 
 export interface SpeedLimits {
   /** Bytes per second; 0 for no limit. */
   readonly lowSpeedLimit: number;
   readonly lowSpeedTime: number;
-  /** Milliseconds without a byte that are left until the watchdog bites. */
-  readonly patience: number;
+  /** Milliseconds without a byte that are the most any transfer may have. */
+  readonly watchdog: number;
 }
 
 export type Stall = 'slow' | 'silent';
 
-export class SpeedWatch {
-  readonly #limits: SpeedLimits;
+/** One transfer. */
+export class Watch {
+  readonly #patience: number;
   readonly #onStall: (stall: Stall) => void;
-  readonly #tick: number;
-  readonly #timer: NodeJS.Timeout;
   #bytes = 0;
+  /** A tick in which it began, or in which it was paused, does not count. */
+  #whole = false;
   #paused = false;
   #slow = 0;
   #idle = 0;
 
-  constructor(limits: SpeedLimits, onStall: (stall: Stall) => void) {
-    this.#limits = limits;
+  /** @param patience Milliseconds without a byte until it counts as silent. */
+  constructor(patience: number, onStall: (stall: Stall) => void) {
+    this.#patience = patience;
     this.#onStall = onStall;
-    const slowest = limits.lowSpeedLimit > 0 && limits.lowSpeedTime > 0 ? limits.lowSpeedTime : Infinity;
-    this.#tick = Math.max(5, Math.min(slowest, limits.patience, 20_000) / 4);
-    this.#timer = setTimeout(() => this.#check(), this.#tick);
   }
 
   /** Milliseconds since the last byte. */
@@ -42,25 +42,54 @@ export class SpeedWatch {
   }
 
   set paused(paused: boolean) {
-    // A tick in which there was any pause does not count.
-    if (paused) this.#slow = -this.#tick;
     this.#paused = paused;
+    this.#whole = false;
   }
 
-  stop(): void {
-    clearTimeout(this.#timer);
+  /** `ms` have passed since the last call. */
+  tick(ms: number, { lowSpeedLimit, lowSpeedTime }: SpeedLimits): void {
+    const bytes = this.#bytes;
+    this.#bytes = 0;
+    if (this.#paused) return;
+    if (!this.#whole) {
+      this.#whole = true;
+      return;
+    }
+    this.#slow = bytes * 1000 < lowSpeedLimit * ms ? this.#slow + ms : 0;
+    if (bytes === 0) this.#idle += ms;
+    if (this.#idle >= this.#patience) this.#onStall('silent');
+    else if (lowSpeedTime > 0 && this.#slow >= lowSpeedTime) this.#onStall('slow');
+  }
+}
+
+/** The timer. It stops by itself when there is nothing to watch. */
+export class SpeedWatch {
+  readonly limits: SpeedLimits;
+  readonly #tick: number;
+  readonly #watches = new Set<Watch>();
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(limits: SpeedLimits) {
+    this.limits = limits;
+    const { lowSpeedLimit, lowSpeedTime, watchdog } = limits;
+    const slowest = lowSpeedLimit > 0 && lowSpeedTime > 0 ? lowSpeedTime : Infinity;
+    this.#tick = Math.max(5, Math.min(slowest, watchdog, 20_000) / 4);
+  }
+
+  add(watch: Watch): void {
+    this.#watches.add(watch);
+    this.#timer ??= setInterval(() => this.#check(), this.#tick).unref();
+  }
+
+  delete(watch: Watch): void {
+    this.#watches.delete(watch);
   }
 
   #check(): void {
-    const { lowSpeedLimit, lowSpeedTime, patience } = this.#limits;
-    if (!this.#paused) {
-      const isSlow = this.#bytes * 1000 < lowSpeedLimit * this.#tick;
-      this.#slow = isSlow ? this.#slow + this.#tick : 0;
-      if (this.#bytes === 0) this.#idle += this.#tick;
+    if (this.#watches.size === 0) {
+      clearInterval(this.#timer);
+      this.#timer = undefined;
     }
-    this.#bytes = 0;
-    if (this.#idle >= patience) this.#onStall('silent');
-    else if (lowSpeedTime > 0 && this.#slow >= lowSpeedTime) this.#onStall('slow');
-    else this.#timer.refresh();
+    for (const watch of this.#watches) watch.tick(this.#tick, this.limits);
   }
 }

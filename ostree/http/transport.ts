@@ -6,7 +6,7 @@
  * between rounds a maximum, rounds a number.
  */
 import { CfsError } from '../../bytes/errors.ts';
-import { Fetch, type FetchRequest, type FetchResult, type Sink } from './fetch.ts';
+import { deadlinePassed, Fetch, type FetchRequest, type FetchResult, type FetchServices, type Sink } from './fetch.ts';
 import { Mirrors } from './mirrors.ts';
 import { settle, type TransportOptions } from './options.ts';
 import { Origins } from './origins.ts';
@@ -15,24 +15,49 @@ import { RequestHeaders } from './request-headers.ts';
 
 export const MAX_METADATA_SIZE = 128 * 1024 * 1024;
 
+/** The longest time that a timer takes. */
+const MAX_TIMEOUT = 2 ** 31 - 1;
+
 export interface FetchedBytes extends FetchResult {
   /** The body; empty with status 304. */
   readonly bytes: Uint8Array;
 }
 
+export interface FetchBytesOptions {
+  readonly limit?: number | undefined;
+  /** Throws a CfsError CHECKSUM or FORMAT for a bad copy: then the next mirror is asked. */
+  readonly verify?: ((bytes: Uint8Array) => void) | undefined;
+}
+
 export class Transport implements AsyncDisposable {
   readonly options: TransportOptions;
   readonly #origins: Origins;
-  readonly #mirrors = new Mirrors();
-  readonly #requester: Requester;
+  readonly #services: FetchServices;
   readonly #closing = new AbortController();
+  readonly #deadline: NodeJS.Timeout | undefined;
+  readonly #signals = new WeakMap<AbortSignal, AbortSignal>();
 
   /** @throws RangeError for numbers that make no sense, CfsError USAGE for unusable header fields, I/O errors of the named files. */
   constructor(options: TransportOptions = {}) {
     const settings = settle(options);
     this.options = options;
     this.#origins = new Origins(settings);
-    this.#requester = new Requester(settings, this.#origins, new RequestHeaders(settings));
+    const requester = new Requester(settings, this.#origins, new RequestHeaders(settings));
+    this.#services = { requester, mirrors: new Mirrors(), bases: new Map() };
+    if (settings.deadline > 0) {
+      const left = Math.min(Math.max(0, settings.deadline - Date.now()), MAX_TIMEOUT);
+      this.#deadline = setTimeout(() => this.#closing.abort(deadlinePassed), left).unref();
+    }
+  }
+
+  /** From now on only the given part of the connections: other transports use the rest. */
+  divide(parts: number): void {
+    this.#origins.divide(parts);
+  }
+
+  /** What came from there was bad: other mirrors are asked first for a while. */
+  distrust(base: string): void {
+    this.#services.mirrors.failed(base);
   }
 
   /**
@@ -41,23 +66,27 @@ export class Transport implements AsyncDisposable {
    */
   async fetchBytes(
     request: FetchRequest,
-    { limit = MAX_METADATA_SIZE }: { limit?: number } = {},
+    { limit = MAX_METADATA_SIZE, verify }: FetchBytesOptions = {},
   ): Promise<FetchedBytes> {
     let chunks: Uint8Array[] = [];
+    let bytes: Uint8Array = new Uint8Array();
     const sink: Sink = {
       write: (chunk) => void chunks.push(chunk),
       restart: () => {
         chunks = [];
       },
+      verify: () => {
+        bytes = chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks);
+        verify?.(bytes);
+      },
     };
     const result = await this.fetchStream(request, sink, { limit });
-    const [first] = chunks;
-    return { ...result, bytes: chunks.length === 1 && first !== undefined ? first : Buffer.concat(chunks) };
+    return { ...result, bytes };
   }
 
   /**
-   * Gives a file to `sink` chunk by chunk, the next one when `write` has ended. The connection is not read meanwhile, beyond a buffer
-   * of 256 KiB. What the sink throws ends the fetch and is thrown here.
+   * Gives a file to `sink` chunk by chunk, the next one when `write` has ended; the connection is not read meanwhile. What the sink
+   * throws is thrown here, at once unless it says that the mirror has a bad copy.
    * @throws as `fetchBytes`
    */
   async fetchStream(
@@ -65,13 +94,12 @@ export class Transport implements AsyncDisposable {
     sink: Sink,
     { limit = Infinity }: { limit?: number } = {},
   ): Promise<FetchResult> {
-    this.#throwIfClosed();
-    const fetch = new Fetch(this.#requester, this.#mirrors, request, sink, limit, this.#closing.signal);
-    return await fetch.run();
+    return await new Fetch(this.#services, request, sink, limit, this.#signalFor(request.signal)).run();
   }
 
   /** Cancels what runs and closes all connections. */
   async close(): Promise<void> {
+    clearTimeout(this.#deadline);
     this.#closing.abort(new CfsError('CANCELLED', 'The transport was closed'));
     await this.#origins.close();
   }
@@ -80,7 +108,14 @@ export class Transport implements AsyncDisposable {
     await this.close();
   }
 
-  #throwIfClosed(): void {
-    if (this.#closing.signal.aborted) throw new CfsError('CANCELLED', 'The transport is closed');
+  /** Aborts as the given one does, and when the transport is closed; made once for all requests that share a signal. */
+  #signalFor(signal: AbortSignal | undefined): AbortSignal {
+    if (signal === undefined) return this.#closing.signal;
+    let joined = this.#signals.get(signal);
+    if (joined === undefined) {
+      joined = AbortSignal.any([signal, this.#closing.signal]);
+      this.#signals.set(signal, joined);
+    }
+    return joined;
   }
 }

@@ -15,13 +15,3 @@ export function sleep(ms: number, signal: AbortSignal): Promise<void> {
     if (signal.aborted) stop();
   });
 }
-
-/** As `promise`, but rejects with the signal's reason when it aborts first. */
-export function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const stop = (): void => reject(signal.reason as Error);
-    signal.addEventListener('abort', stop, { once: true });
-    if (signal.aborted) stop();
-    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', stop));
-  });
-}

@@ -35,7 +35,7 @@ function pullFrom(
   options: PullOptions = {},
   transport: TransportOptions = {},
 ): Promise<PullResult> {
-  return pull(path, openHttpSource(url, { ...quick, ...transport }), name, options);
+  return pull(path, openHttpSource(url, { ...quick, ...transport }), name, { deltas: 'never', ...options });
 }
 
 const objectRequests = ({ requests }: FaultyServer): string[] =>
