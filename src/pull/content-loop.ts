@@ -19,6 +19,9 @@ const READ_SIZE = 256 * 1024;
 /** What a file system says that cannot share blocks between these two files. */
 const CANNOT_REFLINK = ['EXDEV', 'ENOTSUP', 'EOPNOTSUPP', 'EINVAL', 'ENOTTY', 'ENOSYS', 'EPERM', 'EACCES'];
 
+/** A deflate stream cannot give more bytes for each of its own. */
+const MAX_DEFLATE_RATIO = 1032;
+
 /** Milliseconds after which results of a source that waits are handed on, so that little is lost with the process. */
 const FLUSH_INTERVAL = 25;
 
@@ -104,6 +107,12 @@ class Clone {
   }
 }
 
+/** The most bytes that the stored ones can stand for, whatever size is declared. */
+function mostContent(content: FileContent): number {
+  if (content.kind === 'none') return 0;
+  return content.deflated ? content.storedSize * MAX_DEFLATE_RATIO : content.storedSize;
+}
+
 /** Ingests file objects whose stored content is in files. */
 class LocalIngest {
   readonly #writer: ObjectWriter;
@@ -129,7 +138,9 @@ class LocalIngest {
       const { hashedHeader, size, content } = file;
       const deflated = content.kind === 'file' && content.deflated;
       const clone = this.#clone(file);
-      if (clone === undefined && this.#ingest.isExternal(size)) takeSpace(this.#space, checksum, size);
+      if (clone === undefined && this.#ingest.isExternal(size)) {
+        takeSpace(this.#space, checksum, Math.min(size, mostContent(content)));
+      }
       this.#ingest.start({ checksum, hashedHeader, size, deflated, clone: clone?.fd });
       if (clone?.readSource === false) await this.#pushPlain(clone.fd, 0);
       else if (content.kind === 'file') await this.#push(content);
