@@ -11,19 +11,25 @@ export function define(command: Command): void {
     using repository = await context.openRepository();
     const commits = listCommits(repository)
       .sort((a, b) => (a.name < b.name ? -1 : 1))
-      .map((each) => ({ ...each, partial: isStoredInPart(repository, each.commit) }));
-    if (context.json) writeJson({ commits });
-    else if (commits.length === 0) writeLine('No ostree commits found');
-    else {
-      const hasPartial = commits.some(({ partial }) => partial);
-      writeTable(
-        ['NAME', 'COMMIT', ...(hasPartial ? ['STATE'] : [])],
-        commits.map(({ name, commit, partial }) => [
-          printable(name),
-          commit,
-          ...(hasPartial ? [partial ? 'partial' : 'complete'] : []),
-        ]),
-      );
+      .map(({ name, commit }) => ({ name, commit, partial: isStoredInPart(repository, commit) }));
+    if (context.json) {
+      writeJson({ commits });
+      return;
     }
+    if (commits.length === 0) {
+      writeLine('No ostree commits found');
+      return;
+    }
+    const rows = commits.map(({ name, commit, partial }) => [
+      printable(name),
+      commit,
+      partial ? 'partial' : 'complete',
+    ]);
+    // The column is there only if it tells something.
+    const columns = commits.some(({ partial }) => partial) ? 3 : 2;
+    writeTable(
+      ['NAME', 'COMMIT', 'STATE'].slice(0, columns),
+      rows.map((row) => row.slice(0, columns)),
+    );
   });
 }
