@@ -11,7 +11,16 @@ export interface Run {
 }
 
 /** One at a time: the output of the process is captured as a whole. */
-export async function run(...args: readonly string[]): Promise<Run> {
+export function run(...args: readonly string[]): Promise<Run> {
+  const program = async (): Promise<number> => {
+    await runProgram(args, '0.0.0');
+    return Number.parseInt(`${process.exitCode}`, 10);
+  };
+  return captured(program, args.includes('--json'));
+}
+
+/** What `program` writes, and the code that it gives or fails with. */
+export async function captured(program: () => Promise<number>, json = false): Promise<Run> {
   const written = { stdout: '', stderr: '' };
   const capture = (name: keyof typeof written) => (data: string | Uint8Array) => {
     written[name] += typeof data === 'string' ? data : Buffer.from(data).toString('latin1');
@@ -25,11 +34,10 @@ export async function run(...args: readonly string[]): Promise<Run> {
   process.exitCode = 0;
   let code: number;
   try {
-    await runProgram(args, '0.0.0');
-    code = Number.parseInt(`${process.exitCode}`, 10);
+    code = await program();
   } catch (error) {
     code = exitCode(error);
-    written.stderr += describeFailure(error, args.includes('--json'));
+    written.stderr += describeFailure(error, json);
   } finally {
     process.exitCode = before;
     for (const each of mocks) each.mock.restore();

@@ -9,7 +9,7 @@ import { DumpParser } from '../../tree/dumpfile-parse.ts';
 import type { Directory } from '../../tree/tree.ts';
 import { VerityHasher } from '../../verity/digest.ts';
 import type { ObjectId } from '../../verity/object-id.ts';
-import { writeLine } from '../output.ts';
+import { writeLine, writeOut } from '../output.ts';
 import { openOutput, type ImageOutput } from './image-output.ts';
 import { parseMkcomposefs, usage, type MkcomposefsOptions } from './mkcomposefs-options.ts';
 import { exitCodeOf, reason, ToolFailure } from './tool.ts';
@@ -19,7 +19,7 @@ const READ_SIZE = 1 << 20;
 export function runTool(calledAs: string, args: readonly string[]): Promise<number> {
   return exitCodeOf(async () => {
     const options = parseMkcomposefs(calledAs, args);
-    if (options === undefined) process.stdout.write(usage(calledAs));
+    if (options === undefined) writeOut(usage(calledAs));
     else await new Mkcomposefs(calledAs, options).run();
   });
 }
