@@ -6,14 +6,14 @@ import { NotFoundError } from '../../bytes/errors.ts';
 import type { TransportOptions } from '../../ostree/http/options.ts';
 import { createTraffic, type Traffic } from '../../ostree/http/traffic.ts';
 import { scrub } from '../../ostree/http/url.ts';
-import { KeyFile } from '../../ostree/key-file.ts';
+import type { KeyFile } from '../../ostree/key-file.ts';
 import { remoteGroup } from '../../ostree/local/config.ts';
-import { openLocalRepository } from '../../ostree/local/repository.ts';
 import { remoteOfUrl, withContentUrl, type RemoteConfig } from '../../ostree/remote-config.ts';
 import { readRemotesDirectory, Remotes, remotesOf, SYSTEM_REMOTES } from '../../ostree/remotes.ts';
 import { isRemoteName } from '../../ostree/ref.ts';
 import type { Source } from '../../ostree/source.ts';
 import { openRemote } from '../pull/remote-source.ts';
+import { openLocalSource } from '../pull/source.ts';
 import { readRemotesFile } from '../pull/remotes-file.ts';
 import type { SummaryStore } from '../pull/summary-store.ts';
 import type { Context } from './context.ts';
@@ -64,7 +64,7 @@ export function knownRemotes(context: Context, { ostreeRepo, remotesDir = [] }: 
   if (ostreeRepo === undefined) {
     return { path, remotes: new Remotes([[readRemotesFile(path), ...folders.flatMap(readRemotesDirectory)]]) };
   }
-  using repository = openLocalRepository(path);
+  using repository = openLocalSource(path);
   return { path, remotes: remotesOf(repository, folders) };
 }
 

@@ -1,5 +1,5 @@
 /** Opens OSTree sources with the system calls that reading bare repositories needs. */
-import { openLocalRepository } from '../../ostree/local/repository.ts';
+import { openLocalRepository, type LocalRepository } from '../../ostree/local/repository.ts';
 import { openSource } from '../../ostree/open-source.ts';
 import type { Source, SourceDescription } from '../../ostree/source.ts';
 import { StoredSource, type StoredSourceDescription } from './stored-source.ts';
@@ -16,7 +16,7 @@ export type ContentSourceDescription = SourceDescription | StoredSourceDescripti
 const services = { xattrs: { getXattr, listXattrs } };
 
 /** The OSTree repository at `path`. */
-export function openLocalSource(path: string): Source {
+export function openLocalSource(path: string): LocalRepository {
   return openLocalRepository(path, services);
 }
 
