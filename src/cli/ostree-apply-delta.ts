@@ -29,6 +29,7 @@ async function run(context: Context, path: string, options: { readonly reference
   const result = await pullCommit(repository, source, reference, {
     commit: to,
     deltas: 'required',
+    checks: { bindings: false },
     erofsVersion: context.erofsVersion,
     signal: context.signal,
     onProgress: context.output.onProgress,

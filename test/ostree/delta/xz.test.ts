@@ -1,0 +1,122 @@
+/** Both decoders of XZ streams against the `xz` program. */
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { before, describe, test } from 'node:test';
+import fc from 'fast-check';
+import { XzError, type OpenDecompressor } from '../../../ostree/delta/decompressor.ts';
+import { XZ_MEMORY_LIMIT } from '../../../ostree/delta/format.ts';
+import { openXz } from '../../../ostree/delta/xz/stream.ts';
+import { liblzma } from '../../../src/pull/liblzma.ts';
+import { fuzzRuns } from '../../fuzz-runs.ts';
+import { needs } from '../../needs.ts';
+
+const skip = needs('xz');
+
+function xz(input: Uint8Array, ...args: readonly string[]): Buffer {
+  const { status, stdout, stderr } = spawnSync('xz', ['-c', ...args], { input, maxBuffer: 2 ** 28 });
+  assert.equal(status, 0, stderr.toString());
+  return stdout;
+}
+
+function unpack(open: OpenDecompressor, bytes: Uint8Array, step = 10_000): Buffer {
+  using decompressor = open(XZ_MEMORY_LIMIT);
+  const pieces: Buffer[] = [];
+  for (let at = 0; at < bytes.length; at += step) {
+    decompressor.push(bytes.subarray(at, at + step), (piece) => void pieces.push(Buffer.from(piece)));
+  }
+  decompressor.end();
+  return Buffer.concat(pieces);
+}
+
+/** Text that repeats, noise, and runs: what matches, literals and plain chunks are made of. */
+const mixed = Buffer.concat([
+  Buffer.from(Array.from({ length: 20_000 }, (_, i) => `line ${i % 97} of ${i}\n`).join('')),
+  randomBytes(300_000),
+  Buffer.alloc(3_000_000, 'ab'),
+  randomBytes(5000),
+]);
+
+const decoders: readonly (readonly [string, OpenDecompressor | undefined])[] = [
+  ['our own decoder', openXz],
+  ['liblzma', liblzma()],
+];
+
+describe('XZ streams', { skip }, () => {
+  for (const [name, open] of decoders) {
+    if (open === undefined) continue;
+    for (const args of [
+      ['-0'],
+      ['-6'],
+      ['-8'],
+      ['-9e'],
+      ['--check=crc32'],
+      ['--check=sha256'],
+      ['--check=none'],
+      ['-T2', '--block-size=100000'],
+      ['--lzma2=lc=1,lp=3,pb=0'],
+    ]) {
+      test(`${name} reads what xz ${args.join(' ')} wrote`, () => {
+        for (const data of [mixed, Buffer.alloc(0), Buffer.from('x'), randomBytes(70_000)]) {
+          const packed = xz(data, ...args);
+          assert(unpack(open, packed).equals(data));
+          if (packed.length < 100_000) assert(unpack(open, packed, 1).equals(data));
+        }
+      });
+    }
+
+    const refused: readonly (readonly [string, () => Uint8Array, RegExp])[] = [
+      ['what is no stream', () => randomBytes(100), /File format not recognized/],
+      ['a stream that is cut short', () => xz(mixed).subarray(0, -20), /cut short/],
+      ['nothing', () => new Uint8Array(0), /cut short/],
+      ['what follows a stream', () => Buffer.concat([xz(mixed), Buffer.from('more')]), /behind the end/],
+      ['a second stream', () => Buffer.concat([xz(mixed), xz(mixed)]), /behind the end/],
+      ['a dictionary of a gibibyte', () => xz(mixed, '--lzma2=dict=1GiB'), /Exceeded memory limit/],
+      ['a damaged check', () => damage(xz(mixed), -33), /Data is corrupt/],
+      ['a damaged index', () => damage(xz(mixed), -18), /Data is corrupt/],
+      ['a damaged footer', () => damage(xz(mixed), -6), /Data is corrupt/],
+    ];
+    for (const [what, bytes, problem] of refused) {
+      test(`${name} refuses ${what}`, () => {
+        assert.throws(
+          () => unpack(open, bytes()),
+          (error: Error) => error instanceof XzError && problem.test(error.message),
+        );
+      });
+    }
+  }
+
+  let packed: Buffer[];
+  before(() => {
+    packed = [xz(mixed.subarray(0, 3000)), xz(randomBytes(100)), xz(Buffer.alloc(5000), '-T2', '--block-size=1000')];
+  });
+  test('our own decoder gives the same as liblzma, or an XzError, for damaged streams', () => {
+    const reference = liblzma();
+    fc.assert(
+      fc.property(fc.nat(2), fc.nat(), fc.integer({ min: 1, max: 255 }), (which, at, flip) => {
+        const bytes = Buffer.from(packed[which]!);
+        bytes[at % bytes.length]! ^= flip;
+        const [mine, theirs] = [openXz, reference].map((open) =>
+          open === undefined ? undefined : outcome(open, bytes),
+        );
+        if (theirs !== undefined)
+          assert.equal(typeof mine === 'string', typeof theirs === 'string', `${mine} ${theirs}`);
+      }),
+      { numRuns: fuzzRuns },
+    );
+  });
+});
+
+function damage(bytes: Buffer, at: number): Buffer {
+  bytes[bytes.length + at]! ^= 0x10;
+  return bytes;
+}
+
+function outcome(open: OpenDecompressor, bytes: Uint8Array): Buffer | string {
+  try {
+    return unpack(open, bytes);
+  } catch (error) {
+    if (error instanceof XzError) return error.message;
+    throw error;
+  }
+}
