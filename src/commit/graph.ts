@@ -76,6 +76,8 @@ export async function readCommitGraph(
       if (performance.now() - breath > BREATH) {
         await pause();
         breath = performance.now();
+        // All that was running may have ended meanwhile, and a race of nothing never ends.
+        continue;
       }
       signal?.throwIfAborted();
       const next = running.size < concurrency ? walk.queue.pop() : undefined;

@@ -65,6 +65,19 @@ describe('readCommitGraph()', () => {
     }
   });
 
+  test('ends though the last answer comes while it lets others run', async () => {
+    const read: ReadMetadata = (type, checksum) => {
+      const bytes = golden.get(`${checksum}.${type}`)!;
+      // Longer than it goes on before it lets others run.
+      for (const end = performance.now() + 60; performance.now() < end;);
+      return new Promise((resolve) => {
+        setImmediate(resolve, bytes);
+      });
+    };
+    const graph = await readCommitGraph(expected.commits['empty']!, read, { concurrency: 8 });
+    assert.equal(graph.files.size, 0);
+  });
+
   test('throws the first error, and leaves no rejection unhandled', async () => {
     const commit = expected.commits['3']!;
     let count = 0;
