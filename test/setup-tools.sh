@@ -16,6 +16,8 @@ need ostree command -v ostree
 need flatpak command -v flatpak
 need nginx-light command -v nginx
 need attr command -v setfattr
+need xz-utils command -v xz
+need liblzma5 sh -c 'ldconfig -p | grep -F liblzma.so.5'
 need e2fsprogs command -v mkfs.ext4
 need erofs-utils command -v mkfs.erofs
 need btrfs-progs command -v mkfs.btrfs
