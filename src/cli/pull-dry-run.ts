@@ -34,7 +34,14 @@ export async function dryRun(
     parents: plan.parents,
     partial: plan.partial,
     source: source.location,
-    fetch: { metadata: fetch.metadata, files: fetch.files, bytes: fetch.bytes, content_bytes: fetch.content },
+    fetch: {
+      metadata: fetch.metadata,
+      files: fetch.files,
+      bytes: fetch.bytes,
+      content_bytes: fetch.content,
+      delta_bytes: fetch.delta,
+    },
+    files_from_reference: plan.fromReference,
     stored,
     space: { ...space, lacking },
   };
@@ -44,6 +51,8 @@ export async function dryRun(
     ...plan.parents.map((parent) => `parent  ${parent}`),
     ...(plan.ref === undefined ? [] : [`tagged  ${printable(plan.ref)}`]),
     `fetch   ${fetch.metadata} metadata + ${fetch.files} files (${bytes}) from ${printable(source.location)}`,
+    ...(fetch.delta === undefined ? [] : [`delta   ${formatBytes(fetch.delta)}, which gives some or all of that`]),
+    ...(plan.fromReference === 0 ? [] : [`others  ${plan.fromReference} files from reference repositories`]),
     `stored  ${stored.metadata} metadata + ${stored.files} files`,
     `space   ${describeSpace(plan)}${lacking === 0 ? '' : `: ${formatBytes(lacking)} too little`}`,
   ]);

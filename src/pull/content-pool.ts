@@ -1,10 +1,10 @@
 /** The threads that ingest content: this one, and workers beside it. */
 import { availableParallelism } from 'node:os';
-import type { Source } from '../../ostree/source.ts';
 import type { OnProgress } from '../progress.ts';
 import { batchResults, JobCounters, type ContentJob, type ResultBatch, type WorkerTask } from './content-job.ts';
 import { runContentLoop } from './content-loop.ts';
 import type { IngestedFile } from './file-ingest.ts';
+import type { ContentSource } from './source.ts';
 import { allEnded, breather, runInWorker, startWorker, type StartedWorker } from './threads.ts';
 
 const MAX_THREADS = 8;
@@ -37,12 +37,13 @@ export class ContentThreads {
   }
 
   /**
-   * Ingests every file of the job; the results come in the order of the job. Once only.
+   * Ingests every file of the job; the results come in the order of the job, but for what a tolerant one leaves
+   * out. Once only.
    * @throws the first error that a thread met, or the reason of the signal. No thread works any more then.
    */
   async ingest(
     job: ContentJob,
-    source: Source,
+    source: ContentSource,
     { signal, onProgress, onFile }: IngestOptions = {},
   ): Promise<IngestedFile[]> {
     const counters = new JobCounters(job);

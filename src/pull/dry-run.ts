@@ -5,8 +5,10 @@ import { objectSize } from '../repository/objects.ts';
 import type { Repository } from '../repository/repository.ts';
 import type { ObjectId } from '../verity/object-id.ts';
 import { openIndex } from './index-commits.ts';
-import { openCommit, openParent, planCommit, type OpenedCommit, type PullTask } from './plan.ts';
+import { estimateSizes, openCommit, openParent, planCommit, type OpenedCommit, type PullTask } from './plan.ts';
 import { nameFor, type PullOptions } from './pull.ts';
+import { References } from './references.ts';
+import { isUnusable } from './source.ts';
 import { DEFAULT_RESERVE, mayShareBlocks, measureSpace, type Space } from './space.ts';
 
 interface ObjectCounts {
@@ -27,7 +29,11 @@ export interface DryRun {
     readonly bytes: number | undefined;
     /** Bytes of content. */
     readonly content: number | undefined;
+    /** Bytes of the static delta that would be fetched first, and give some or all of it. */
+    readonly delta: number | undefined;
   };
+  /** Files that reference repositories have. */
+  readonly fromReference: number;
   /** What stored commits and unfinished pulls have. */
   readonly stored: ObjectCounts;
   readonly space: Space & {
@@ -53,12 +59,15 @@ export async function planPull(
   const release = await repository.hold({ signal });
   try {
     using index = source.concurrency > 1 ? await openIndex(repository, options) : undefined;
+    using references = await References.open(options.references ?? [], options);
     const planned = new Set<OstreeChecksum>();
-    const task: PullTask = { repository, source, ref, options, index, planned };
+    const task: PullTask = { repository, source, ref, options, index, references, planned };
     const has = (id: ObjectId, size: number): boolean => objectSize(repository, id) === size;
     const commits: OstreeChecksum[] = [];
     const fetch = { metadata: 0, files: 0, archived: 0, content: 0 };
     const stored = { metadata: 0, files: 0 };
+    let fromReference = 0;
+    let delta: number | undefined;
     let needed = 0;
     let complete = true;
     let partial = false;
@@ -66,12 +75,17 @@ export async function planPull(
     for (let left = depth; opened !== undefined; left--) {
       const plan = await planCommit(opened, task, { has });
       const { graph, missing, metadata, estimate } = plan;
+      const referenced = await filesOfReferences(references, missing);
+      const files = missing.filter((file) => !referenced.has(file));
+      const fetched = referenced.size === 0 ? estimate : estimateSizes(plan, graph, files);
       if (commits.length === 0) ({ partial } = graph);
       commits.push(graph.checksum);
       fetch.metadata += metadata.fetched;
-      fetch.files += missing.length;
-      fetch.archived += estimate.fetch;
-      fetch.content += estimate.content;
+      fetch.files += files.length;
+      fetch.archived += fetched.fetch;
+      fetch.content += fetched.content;
+      delta ??= plan.delta?.fetch;
+      fromReference += referenced.size;
       stored.metadata += graph.objects.size - metadata.fetched;
       stored.files += graph.files.size - missing.length;
       if (missing.length > 0) needed += estimate.stored;
@@ -89,7 +103,9 @@ export async function planPull(
         files: fetch.files,
         bytes: complete ? fetch.archived : undefined,
         content: complete ? fetch.content : undefined,
+        delta,
       },
+      fromReference,
       stored,
       space: {
         needed,
@@ -101,4 +117,26 @@ export async function planPull(
   } finally {
     release();
   }
+}
+
+/** Those of the files that some reference repository can open. */
+async function filesOfReferences(
+  references: References,
+  files: readonly OstreeChecksum[],
+): Promise<ReadonlySet<OstreeChecksum>> {
+  const all = new Set<OstreeChecksum>();
+  await references.ingest(files, async (source, wanted) => {
+    const found = new Map<OstreeChecksum, true>();
+    for (const file of wanted) {
+      try {
+        (await source.openFile(file)).close();
+        found.set(file, true);
+        all.add(file);
+      } catch (error) {
+        if (!isUnusable(error)) throw error;
+      }
+    }
+    return found;
+  });
+  return all;
 }

@@ -14,7 +14,9 @@ import type { ObjectWriter } from '../repository/object-writer.ts';
 import type { Repository } from '../repository/repository.ts';
 import { Bases, findRequiredBase, reuse } from './bases.ts';
 import { verifyCommit } from './commit-checks.ts';
+import { chooseDelta, type ChosenDelta } from './delta-choice.ts';
 import { MetadataReader } from './metadata.ts';
+import type { References } from './references.ts';
 import type { PullOptions } from './pull.ts';
 import { storedSize } from './space.ts';
 
@@ -32,6 +34,7 @@ export interface PullTask {
   readonly options: PullOptions;
   /** For a source that waits for a network. */
   readonly index: ObjectIndex | undefined;
+  readonly references: References;
   /** Files that are fetched before. */
   readonly planned?: ReadonlySet<OstreeChecksum>;
 }
@@ -45,6 +48,8 @@ export interface OpenedCommit {
   readonly self: StoredCommit | undefined;
   readonly bases: Bases;
   readonly metadata: MetadataReader;
+  /** To be applied before the metadata graph is read. */
+  readonly delta: ChosenDelta | undefined;
 }
 
 export interface CommitPlan extends OpenedCommit {
@@ -72,11 +77,8 @@ export interface Estimate {
  * Reads the commit object, and finds the stored commits that may have objects of it.
  * @param child is the commit that this one is the parent of, with its objects.
  */
-export async function openCommit(
-  { repository, source, ref, options, index }: PullTask,
-  checksum: OstreeChecksum,
-  child?: CommitPlan,
-): Promise<OpenedCommit> {
+export async function openCommit(task: PullTask, checksum: OstreeChecksum, child?: CommitPlan): Promise<OpenedCommit> {
+  const { repository, source, ref, options, index, references } = task;
   const bases = new Bases(repository, options.onNote);
   if (child !== undefined) bases.addObjects(child.objects);
   const self = bases.add(checksum);
@@ -84,13 +86,17 @@ export async function openCommit(
   if (options.base !== undefined) bases.add(findRequiredBase(repository, options.base));
   if (index !== undefined) bases.useIndex(index);
   else if (source.concurrency > 1) bases.addLater(newestCommits(repository, MAX_BASES));
-  const metadata = new MetadataReader(source, bases, options);
+  const delta = child === undefined ? await chooseDelta(task, checksum, bases, self) : undefined;
+  if (delta !== undefined) {
+    bases.addObjects(new Map([[checksum, { data: delta.superblock.commit, object: undefined }]]));
+  }
+  const metadata = new MetadataReader(source, bases, options, references);
   const object = await metadata.readCommit(checksum);
   // Of a parent only the collection is checked, as of any commit that is pulled by its id.
   verifyCommit(repository, checksum, object, child === undefined ? ref : undefined, options.checks ?? {});
   const commit = decodeCommit(object, checksum);
   bases.add(commit.parent);
-  return { checksum, object, commit, self, bases, metadata };
+  return { checksum, object, commit, self, bases, metadata, delta };
 }
 
 /** The same for the parent; undefined if the commit has none, or the source lacks it. */
@@ -134,11 +140,12 @@ function noteAbsent(graph: CommitGraph, { subpaths = [], onNote }: PullOptions):
   }
 }
 
-function estimateSizes(
+/** What the commit tells of these files, and of its metadata. */
+export function estimateSizes(
   { commit, checksum }: OpenedCommit,
   graph: CommitGraph,
   missing: readonly OstreeChecksum[],
-  { onNote }: PullOptions,
+  { onNote }: Pick<PullOptions, 'onNote'> = {},
 ): Estimate {
   let sizes: ReadonlyMap<OstreeChecksum, ObjectSize> | undefined;
   try {

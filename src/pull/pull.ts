@@ -23,10 +23,14 @@ import type { ObjectId } from '../verity/object-id.ts';
 import type { CommitChecks } from './commit-checks.ts';
 import { contentJob } from './content-job.ts';
 import { ContentThreads } from './content-pool.ts';
+import { applyDelta, type DeltaUse } from './delta.ts';
+import type { DeltaPolicy } from './delta-choice.ts';
 import type { IngestedFile } from './file-ingest.ts';
 import { openIndex } from './index-commits.ts';
 import { openCommit, openParent, planCommit, type CommitPlan, type OpenedCommit, type PullTask } from './plan.ts';
 import { enterPhase, publishCommit, type Publication } from './publish.ts';
+import { References } from './references.ts';
+import type { ContentSource } from './source.ts';
 import {
   assertSpace,
   DEFAULT_RESERVE,
@@ -42,12 +46,16 @@ export interface PullOptions {
   readonly commit?: OstreeChecksum | undefined;
   /** A stored ref or commit whose objects need not be fetched. */
   readonly base?: string | undefined;
+  /** Paths of OSTree and composefs repositories on this machine, which are asked for objects before the source. */
+  readonly references?: readonly string[] | undefined;
   /** Absolute paths of directories and files: of the tree, only these are pulled, and the directories above them. */
   readonly subpaths?: readonly string[] | undefined;
   /** Pull nothing of the tree. */
   readonly commitMetadataOnly?: boolean | undefined;
   /** How many parents are pulled too, -1 for all; the first that the source lacks ends it. None by default. */
   readonly depth?: number | undefined;
+  /** Whether static deltas are used: by default from a source that waits for a network, if that pays. */
+  readonly deltas?: DeltaPolicy | undefined;
   /** What the pull leaves free on the repository's file system, 3 % of it by default. */
   readonly minFreeSpace?: FreeSpace | undefined;
   /** By default only the bindings of the commit are verified. */
@@ -77,11 +85,15 @@ export interface PullResult {
   readonly ref: string | undefined;
   /** The commits before it that were pulled too, the newest first. What follows counts their objects in. */
   readonly parents: readonly OstreeChecksum[];
-  /** Metadata objects read from the source. */
+  /** The static delta that was used. */
+  readonly delta: Pick<DeltaUse, 'name' | 'parts'> | undefined;
+  /** Metadata objects read from the source, or made by the delta. */
   readonly metadataFetched: number;
-  /** Files read from the source. */
+  /** Files read from the source, or made by the delta. */
   readonly filesFetched: number;
-  /** What became of those. */
+  /** Files that reference repositories had. */
+  readonly filesFromReference: number;
+  /** What became of both. */
   readonly content: ContentCounts;
   /** Bytes of content that were written. */
   readonly bytesWritten: number;
@@ -104,7 +116,9 @@ export async function pullCommit(
   const ref = nameFor(name, commit);
   using transaction = await repository.begin({ signal });
   using index = source.concurrency > 1 ? await openIndex(repository, options) : undefined;
-  const task: PullTask = { repository, source, ref, options, index };
+  using references = await References.open(options.references ?? [], options);
+  source.spoolIn?.(repository.path);
+  const task: PullTask = { repository, source, ref, options, index, references };
 
   const pulled: PulledCommit[] = [];
   let head: CommitPlan | undefined;
@@ -129,12 +143,15 @@ export async function pullCommit(
 }
 
 /** One commit of a pull: all is stored, and known to the transaction. */
-interface PulledCommit extends Publication, Counts {
+interface PulledCommit extends Publication, Counts, Pick<PullResult, 'delta'> {
   readonly commit: OstreeChecksum;
   readonly partial: boolean;
 }
 
-type Counts = Pick<PullResult, 'metadataFetched' | 'filesFetched' | 'content' | 'bytesWritten' | 'filesReused'>;
+type Counts = Pick<
+  PullResult,
+  'metadataFetched' | 'filesFetched' | 'filesFromReference' | 'content' | 'bytesWritten' | 'filesReused'
+>;
 
 async function pullOne(
   task: PullTask,
@@ -144,14 +161,16 @@ async function pullOne(
   const { repository, options } = task;
   await using threads = new ContentThreads(options.threads);
   if (opened.bases.size === 0 && options.commitMetadataOnly !== true) threads.warmUp();
+  const used = opened.delta && (await applyDelta(task, transaction, opened.bases, opened.delta));
+  const made = used?.files ?? [];
   const plan = await planCommit(opened, task, transaction.writer);
   const { graph, objects, missing, metadata } = plan;
-  const fetched = await fetchContent(task, transaction, threads, plan);
-  for (const [i, checksum] of missing.entries()) objects.set(checksum, fetched[i]!);
+  const { files, filesFromReference } = await fetchContent(task, transaction, threads, plan);
+  for (const [checksum, file] of files) objects.set(checksum, file);
 
   await enterPhase('image', options);
   const published = await publishCommit(repository, transaction, graph, objects, {
-    kept: metadata.fetched === 0 && missing.length === 0 ? opened.self : undefined,
+    kept: used === undefined && metadata.fetched + missing.length === 0 ? opened.self : undefined,
     erofsVersion: options.erofsVersion,
   });
   return {
@@ -159,37 +178,60 @@ async function pullOne(
     commit: graph.checksum,
     partial: graph.partial,
     ...published,
-    metadataFetched: metadata.fetched,
-    filesFetched: missing.length,
-    ...summarize(fetched),
-    filesReused: graph.files.size - missing.length,
+    delta: used && { name: used.name, parts: used.parts },
+    metadataFetched: metadata.fetched + (used?.metadata ?? 0),
+    filesFetched: missing.length - filesFromReference + made.length,
+    filesFromReference,
+    ...summarize([...files.values(), ...made]),
+    filesReused: Math.max(0, graph.files.size - missing.length - made.length),
   };
 }
 
-/** Fetches the missing files, if there is room for them. @throws CfsError NO_SPACE */
+/** Takes the missing files from the references, and the others from the source, if there is room. @throws CfsError NO_SPACE */
 async function fetchContent(
-  { repository: { path }, source, options }: PullTask,
+  { repository: { path }, source, references, options }: PullTask,
   transaction: Transaction,
   threads: ContentThreads,
   { graph, missing, bases, estimate }: CommitPlan,
-): Promise<IngestedFile[]> {
+): Promise<{ readonly files: ReadonlyMap<OstreeChecksum, IngestedFile>; readonly filesFromReference: number }> {
   const space = measureSpace(path, options.minFreeSpace ?? DEFAULT_RESERVE);
-  if (missing.length > 0 && !mayShareBlocks(source, path)) {
+  if (missing.length > 0 && references.size === 0 && !mayShareBlocks(source, path)) {
     assertSpace(path, `commit ${graph.checksum}`, estimate.stored, space);
   }
+  const budget = spaceBudget(path, space);
   const bytesTotal = estimate.complete ? estimate.content : undefined;
+  const files = new Map<OstreeChecksum, IngestedFile>();
   let bytesDone = 0;
-  const onProgress: OnProgress = (progress) => {
-    bytesDone = progress.bytes ?? 0;
-    options.onProgress?.({ ...progress, bytesTotal });
-  };
-  const job = contentJob(source.describe(), transaction.writerOptions, spaceBudget(path, space), missing);
-  try {
-    return await threads.ingest(job, source, {
+  const take = async (
+    by: ContentThreads,
+    from: ContentSource,
+    wanted: readonly OstreeChecksum[],
+    tolerant: boolean,
+  ): Promise<void> => {
+    const before = bytesDone;
+    const job = contentJob(from.describe(), transaction.writerOptions, budget, wanted, tolerant);
+    await by.ingest(job, from, {
       signal: options.signal,
-      onProgress,
-      onFile: (i, file) => bases.enter(missing[i]!, file),
+      onProgress(progress) {
+        bytesDone = before + (progress.bytes ?? 0);
+        options.onProgress?.({ ...progress, bytes: bytesDone, bytesTotal });
+      },
+      onFile(i, file) {
+        files.set(wanted[i]!, file);
+        bases.enter(wanted[i]!, file);
+      },
     });
+  };
+  try {
+    await references.ingest(missing, async (reference, wanted) => {
+      await using own = new ContentThreads(options.threads);
+      await take(own, reference, wanted, true);
+      return files;
+    });
+    const filesFromReference = files.size;
+    const rest = missing.filter((checksum) => !files.has(checksum));
+    await take(threads, source, rest, false);
+    return { files, filesFromReference };
   } catch (error) {
     throw explainFull(error, path, bytesTotal === undefined ? undefined : bytesTotal - bytesDone);
   }
@@ -202,7 +244,7 @@ export function nameFor(name: string, commit: OstreeChecksum): string | undefine
 
 function addCounts(all: readonly Counts[]): Counts {
   const content = { inline: 0, written: 0, reflinked: 0, present: 0 };
-  const sum = { metadataFetched: 0, filesFetched: 0, bytesWritten: 0, filesReused: 0 };
+  const sum = { metadataFetched: 0, filesFetched: 0, filesFromReference: 0, bytesWritten: 0, filesReused: 0 };
   for (const each of all) {
     for (const how of Object.keys(content) as (keyof typeof content)[]) content[how] += each.content[how];
     for (const what of Object.keys(sum) as (keyof typeof sum)[]) sum[what] += each[what];

@@ -50,8 +50,8 @@ export function storedSize(size: number): number {
   return Math.ceil(size / BLOCK) * BLOCK;
 }
 
-function mebibytes(bytes: number): string {
-  return `${(bytes / 2 ** 20).toFixed(1)} MiB`;
+function sizeText(bytes: number): string {
+  return bytes < 2 ** 20 ? `${bytes} bytes` : `${(bytes / 2 ** 20).toFixed(1)} MiB`;
 }
 
 /** @throws CfsError NO_SPACE if `needed` bytes do not fit. */
@@ -60,8 +60,8 @@ export function assertSpace(path: string, what: string, needed: number, { free, 
   if (lacking <= 0) return;
   throw new CfsError(
     'NO_SPACE',
-    `Cannot store ${what} in ${path}: ${mebibytes(needed)} are needed, ${mebibytes(free)} are free, of which ` +
-      `${mebibytes(reserve)} are kept free (--min-free-space); free ${mebibytes(lacking)} more and pull again`,
+    `Cannot store ${what} in ${path}: ${sizeText(needed)} are needed, ${sizeText(free)} are free, of which ` +
+      `${sizeText(reserve)} are kept free (--min-free-space); free ${sizeText(lacking)} more and pull again`,
     { path, needed, free, reserve, lacking },
   );
 }
@@ -100,7 +100,7 @@ export function explainFull(error: unknown, path: string, missing: number | unde
   const rest =
     missing === undefined
       ? ''
-      : `; ${mebibytes(missing)} of this pull were still to be stored, with ${mebibytes(free)} free`;
+      : `; ${sizeText(missing)} of this pull were still to be stored, with ${sizeText(free)} free`;
   return new CfsError(
     'NO_SPACE',
     `No space is left on the file system of ${path}${rest}; what was stored is kept: make room and pull again`,

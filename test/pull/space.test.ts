@@ -76,7 +76,7 @@ describe('pullCommit() where there is little room', () => {
       assert(error instanceof CfsError && error.code === 'NO_SPACE');
       assert.match(
         error.message,
-        /commit \w+ .* MiB are needed, .* MiB are free, .* are kept free.*more and pull again/,
+        /commit \w+ .* \d+ bytes are needed, .* MiB are free, .* are kept free.*more and pull again/,
       );
       const { needed, reserve, lacking } = error.facts;
       assert(Number(needed) > 28_894 && Number(needed) < 60_000, String(needed));
