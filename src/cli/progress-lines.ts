@@ -13,8 +13,8 @@ export interface Task {
   readonly count: number;
 }
 
-/** So that a line is written at once, even to a pipe that is nearly full (PIPE_BUF is 4096). */
-const MAX_TEXT = 1024;
+/** So that a line, each character escaped by six, is written to a pipe as a whole or not at all (PIPE_BUF is 4096 bytes). */
+const MAX_TEXT = 600;
 
 /** The line of a report; `seconds` since the phase began. */
 export function progressLine(progress: Progress, seconds: number): string {
