@@ -21,7 +21,8 @@ export type { TransportOptions } from '../ostree/http/options.ts';
 export { HttpSource, openHttpSource } from '../ostree/http/source.ts';
 export type { Source } from '../ostree/source.ts';
 export { checkCommitStream } from './commit/check.ts';
-export { createCommitImage, storedTree, type CreatedImage } from './commit/image.ts';
+export { createCommitImage, createSubtreeImage, storedTree, type CreatedImage } from './commit/image.ts';
+export { isStoredInPart } from './commit/partial.ts';
 export {
   listCommits,
   readCommit,
@@ -34,7 +35,9 @@ export {
 export { readImage } from './erofs/read.ts';
 export { writeImage } from './erofs/write.ts';
 export type { OnProgress, Progress } from './progress.ts';
+export { planPull, type DryRun } from './pull/dry-run.ts';
 export { pullCommit, type PullOptions, type PullResult } from './pull/pull.ts';
+export type { FreeSpace } from './pull/space.ts';
 export { openLocalSource } from './pull/source.ts';
 export { checkRepository, type FsckOptions } from './repository/fsck.ts';
 export type { FsckReport } from './repository/fsck-report.ts';

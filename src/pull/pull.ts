@@ -103,13 +103,27 @@ export interface PullResult {
 
 /**
  * Pulls the commit that `name` means at the source, and gives it that name here, if it is one.
- * @throws what source and repository throw; ChecksumError, FormatError and CfsError LIMIT for bad objects. Nothing is visible then.
+ * @throws what source and repository throw; ChecksumError, FormatError and CfsError LIMIT for bad objects, NO_SPACE where
+ * there is no room, PARTIAL for a commit that the source has only in part. Nothing is visible then.
  */
 export async function pullCommit(
   repository: Repository,
   source: Source,
   name: string,
   options: PullOptions = {},
+): Promise<PullResult> {
+  try {
+    return await pullAll(repository, source, name, options);
+  } catch (error) {
+    throw explainFull(error, repository.path, undefined);
+  }
+}
+
+async function pullAll(
+  repository: Repository,
+  source: Source,
+  name: string,
+  options: PullOptions,
 ): Promise<PullResult> {
   const { signal, depth = 0 } = options;
   const commit = options.commit ?? (await source.resolveRef(name, signal));

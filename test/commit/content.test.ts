@@ -49,6 +49,17 @@ test('encodeContent() lays out header, buckets, ids, infos and data as the table
   assert.equal(Buffer.from(content.subarray(1032 + 132)).toString('latin1'), 'header\0\0a commitinline and so on');
 });
 
+test('CommitContent tells a partial commit by its flag alone', () => {
+  for (const partial of [false, true]) {
+    const { content, objectRefs } = encodeContent(commit, three, partial);
+    assert.equal(content[4], Number(partial));
+    assert.equal(new CommitContent(content, objectRefs).partial, partial);
+    content[4] = 0xfe | Number(partial);
+    content[7] = 0xff;
+    assert.equal(new CommitContent(content, objectRefs).partial, partial);
+  }
+});
+
 test('encodeContent() names an object once that several files have', () => {
   const { content, objectRefs } = encodeContent(
     commit,

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { before, describe, test } from 'node:test';
 import type { OstreeChecksum } from '../../ostree/checksum.ts';
 import { loosePath } from '../../ostree/object-type.ts';
+import { encodeCommitStream, streamName } from '../../src/commit/commit-stream.ts';
 import { checkCommitStream } from '../../src/commit/check.ts';
 import { createCommitImage, createSubtreeImage, storedTree } from '../../src/commit/image.ts';
 import { isStoredInPart } from '../../src/commit/partial.ts';
@@ -21,8 +22,11 @@ import { formatDump } from '../../src/tree/dumpfile-format.ts';
 import { needs } from '../needs.ts';
 import { goldenPath } from '../ostree/golden.ts';
 import { copyGoldenRepository, ostree } from '../ostree/real-ostree.ts';
+import { FaultyServer } from '../ostree/http/faulty-server.ts';
+import { quick } from '../ostree/http/open-transport.ts';
+import { openHttpSource } from '../../ostree/http/source.ts';
 import { cfsctl, freshPath, freshRepository, skipWithoutCfsctl } from '../repository/support.ts';
-import { expected, pull, pullPart, Recorder } from './support.ts';
+import { expected, pull, pullPart, Recorder, visible } from './support.ts';
 
 const os = 'golden/x86_64/os';
 const [newest, middle, oldest] = ['3', '2', '1'].map((name) => expected.commits[name]!) as [
@@ -211,6 +215,26 @@ describe('a commit that is stored in part', () => {
     await assertSound(repository);
   });
 
+  test('is a finding of fsck if it names an image', async () => {
+    using repository = await Repository.open(copy());
+    const stored = readCommit(repository, newest);
+    const id = await createSubtreeImage(repository, newest, '/usr/share', 'share');
+    using transaction = await repository.begin();
+    const objects = new Map(stored.content.entries());
+    const bytes = await encodeCommitStream(repository.algorithm, newest, objects, true)([{ id }]);
+    transaction.linkStream(streamName(newest), transaction.storeBytes(bytes));
+    await transaction.commit();
+    const { problems } = await checkRepository(repository, {
+      checkStream: (name, stream) => checkCommitStream(repository, name, stream),
+    });
+    assert.deepEqual(
+      problems.map(({ detail }) => detail),
+      [`is a partial commit, but names image ${id}`],
+    );
+    await pullPart(repository.path, goldenPath, os, { subpaths: ['/etc'] });
+    await assertSound(repository);
+  });
+
   test('gives an image of a directory that is there', async () => {
     using repository = await Repository.open(copy());
     const id = await createSubtreeImage(repository, newest, '/usr/share/', 'share');
@@ -313,6 +337,27 @@ describe('pullCommit() of parents', () => {
     rmSync(join(source, 'objects', loosePath('commit', oldest, true)));
     const result = await pull(freshRepository(), source, os, { depth: -1 });
     assert.deepEqual(result.parents, [middle]);
+  });
+
+  test('ends without an error where a server lacks the next one, and asks for no object twice', async (t) => {
+    const next = loosePath('commit', oldest, true);
+    const server = await FaultyServer.start({
+      files: goldenPath,
+      fault: ({ path }) => (path === `objects/${next}` ? { kind: 'status', status: 404 } : undefined),
+    });
+    t.after(() => server[Symbol.asyncDispose]());
+    const path = freshRepository();
+    const options = { subpaths: ['/usr/share'], depth: -1 };
+    const result = await pullPart(path, openHttpSource(server.url, quick), os, { ...options, deltas: 'never' });
+    assert.deepEqual(result.parents, [middle]);
+    const asked = server.requests.flatMap((each) => (each.path.startsWith('objects/') ? [each.path] : []));
+    assert.equal(new Set(asked).size, asked.length);
+    using repository = await Repository.open(path);
+    const local = freshRepository();
+    await pullPart(local, goldenPath, os, { ...options, depth: 1 });
+    using other = await Repository.open(local);
+    assert.deepEqual(visible(repository), visible(other));
+    await assertSound(repository);
   });
 
   test('goes on with those that are stored where the source lacks them', async () => {
