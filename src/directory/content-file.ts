@@ -5,7 +5,7 @@
  * that it is named by. Where the time of change is too young to tell, the object itself is hashed once more.
  */
 import { closeSync, readSync, writeSync } from 'node:fs';
-import { CfsError } from '../../bytes/errors.ts';
+import { CfsError, hasCode } from '../../bytes/errors.ts';
 import { statOpen, type FileStat } from '../linux/at.ts';
 import { syncfs } from '../linux/files.ts';
 import { tryReflink } from '../linux/ioctl.ts';
@@ -75,11 +75,23 @@ export class ContentFiles implements Disposable {
       if (before.size !== size) throw changed(`it had ${size} bytes, and now has ${before.size}`);
       const id = await this.#hash(fd, size, breathe);
       if (this.#writer === undefined) verifyUnchanged(fd, before);
-      else await this.#store(this.#writer, fd, id, before, breathe);
+      else await this.#storing(this.#store(this.#writer, fd, id, before, breathe));
       this.#ring.addBytes(size);
       return id;
     } finally {
       closeSync(fd);
+    }
+  }
+
+  /** Errors of the system, while an object is written, as such of the store. */
+  async #storing(work: Promise<void>): Promise<void> {
+    try {
+      await work;
+    } catch (error) {
+      if (error instanceof CfsError) throw error;
+      const code = hasCode(error, 'ENOSPC', 'EDQUOT') ? 'NO_SPACE' : 'SYSTEM';
+      const store = this.#task.writer?.objects;
+      throw new CfsError(code, `cannot store its content: ${(error as Error).message}`, { store }, error);
     }
   }
 

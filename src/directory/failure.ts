@@ -1,13 +1,13 @@
 /** Errors of reading a directory: which file, and what to do about it. */
-import { CfsError, hasCode, type ErrorCode } from '../../bytes/errors.ts';
+import { CfsError, type ErrorCode, type ErrorFacts } from '../../bytes/errors.ts';
 import { toUtf8, type ByteString } from '../tree/byte-string.ts';
 
-/** What cannot be read, or changed while it was read. */
+/** What cannot be read, changed while it was read, or cannot be stored (the fact `store` says where). */
 export class ReadFailure extends CfsError {
   readonly path: string;
 
-  constructor(code: ErrorCode, path: string, why: string, cause?: unknown) {
-    super(code, `Cannot read ${path}: ${why}`, { path }, cause);
+  constructor(code: ErrorCode, path: string, why: string, facts: ErrorFacts, cause: unknown) {
+    super(code, `Cannot read ${path}: ${why}`, { ...facts, path }, cause);
     this.path = path;
   }
 }
@@ -15,7 +15,6 @@ export class ReadFailure extends CfsError {
 /** @param path as a byte string. */
 export function readFailure(path: string, error: unknown): ReadFailure {
   const text = toUtf8(path as ByteString);
-  if (error instanceof CfsError) return new ReadFailure(error.code, text, error.message);
-  const code = hasCode(error, 'ENOSPC', 'EDQUOT') ? 'NO_SPACE' : 'SYSTEM';
-  return new ReadFailure(code, text, (error as Error).message, error);
+  if (error instanceof CfsError) return new ReadFailure(error.code, text, error.message, error.facts, error.cause);
+  return new ReadFailure('SYSTEM', text, (error as Error).message, {}, error);
 }

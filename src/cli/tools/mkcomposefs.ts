@@ -118,7 +118,7 @@ class Mkcomposefs {
     if (!(error instanceof CfsError)) return this.#fail(`cannot fill store: ${reason(error)}`);
     const { path } = error.facts;
     const { cause } = error;
-    if (error.code === 'NO_SPACE') return this.#fail(`cannot fill store: ${reason(cause)} (at ${path})`);
+    if (error.facts['store'] !== undefined) return this.#fail(`cannot fill store: ${reason(cause)}`);
     if (path === root && hasCode(cause, 'ENOTDIR')) return this.#fail(`cannot write file: ${reason(cause)}`);
     return this.#fail(cause === undefined ? error.message : `error accessing ${path}: ${reason(cause)}`);
   }
