@@ -71,20 +71,29 @@ export class ContentThreads implements AsyncDisposable {
   }
 
   /**
-   * Hands over an open file of `size` > 0 bytes, which will be closed.
+   * Hands over an open file of `size` > 0 bytes, which will be closed, also if this fails.
    * @param onDigest is called some time before `finish` ends.
    */
   async add(fd: number, size: number, path: string, onDigest: Pending['onDigest']): Promise<void> {
+    try {
+      await this.#waitForSlot();
+    } catch (error) {
+      closeSync(fd);
+      throw error;
+    }
+    this.#pending[this.#ring.added % SLOTS] = { path, onDigest };
+    this.#ring.add(fd, size);
+    this.#waitingBytes += size;
+    if (this.#waitingBytes >= MUCH) this.#startWorkers();
+  }
+
+  async #waitForSlot(): Promise<void> {
     this.#collect();
     while (this.#ring.added - this.#collected === SLOTS) {
       this.#startWorkers();
       await this.#help();
       this.#collect();
     }
-    this.#pending[this.#ring.added % SLOTS] = { path, onDigest };
-    this.#ring.add(fd, size);
-    this.#waitingBytes += size;
-    if (this.#waitingBytes >= MUCH) this.#startWorkers();
   }
 
   /** Waits until every file is done and every object has its name. @throws the first error of a file */
