@@ -1,5 +1,5 @@
 /** Static deltas in files: of a repository on disk, or one that was copied. */
-import { closeSync } from 'node:fs';
+import { closeSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { CfsError, hasCode, NotFoundError } from '../../bytes/errors.ts';
 import type { OstreeChecksum } from '../checksum.ts';
@@ -12,6 +12,8 @@ import { MAX_METADATA_SIZE } from '../object-type.ts';
 import { decodeSummary } from '../summary.ts';
 import { FileReader, readAt } from './file-reader.ts';
 
+/** A folder's name behind its first two characters: what `deltaFolder` makes. */
+const NAME = /^[A-Za-z0-9+_]{41}(?:-[A-Za-z0-9+_]{43})?$/;
 const PIECE_SIZE = 256 * 1024;
 
 export class LocalDeltas implements DeltaSource {
@@ -23,12 +25,17 @@ export class LocalDeltas implements DeltaSource {
     this.#path = path;
   }
 
+  /** Those that are there, with their digests where the summary or the delta index has them. */
   async listDeltas(to: OstreeChecksum): Promise<readonly KnownDelta[]> {
-    const index = this.#reader.readWhole(join(this.#path, deltaIndexPath(to)), MAX_METADATA_SIZE);
-    const indexed = index === undefined ? [] : decodeDeltaIndex(index, to);
     const summary = this.#reader.readWhole(join(this.#path, 'summary'), MAX_METADATA_SIZE);
-    const listed = summary === undefined ? [] : decodeSummary(summary).staticDeltas(to);
-    return Promise.resolve([...indexed, ...listed]);
+    const index = this.#reader.readWhole(join(this.#path, deltaIndexPath(to)), MAX_METADATA_SIZE);
+    const listed = [
+      ...(summary === undefined ? [] : decodeSummary(summary).staticDeltas(to)),
+      ...(index === undefined ? [] : decodeDeltaIndex(index, to)),
+    ];
+    const digests = new Map(listed.map(({ from, superblock }) => [from, superblock]));
+    const found = listDeltaFolder(this.#path).filter((pair) => pair.to === to);
+    return Promise.resolve(found.map(({ from }) => ({ from, to, superblock: digests.get(from) })));
   }
 
   async readSuperblock({ from, to }: DeltaPair): Promise<Uint8Array | undefined> {
@@ -39,6 +46,34 @@ export class LocalDeltas implements DeltaSource {
   async streamPart({ from, to }: DeltaPair, index: number, limit: number, sink: PartSink): Promise<void> {
     streamFile(this.#reader, join(this.#path, deltaFolder(from, to), `${index}`), limit, sink);
     return Promise.resolve();
+  }
+}
+
+/** The static deltas in the repository at `path`. */
+export function listDeltaFolder(path: string): DeltaPair[] {
+  const folder = join(path, 'deltas');
+  return namesIn(folder)
+    .flatMap((prefix) => namesIn(join(folder, prefix)).map((name) => [prefix, name] as const))
+    .filter(([prefix, name]) => prefix.length === 2 && NAME.test(name))
+    .map(([prefix, name]): DeltaPair => {
+      const [first, second] = (prefix + name).split('-').map(fromBase64) as [
+        OstreeChecksum,
+        OstreeChecksum | undefined,
+      ];
+      return second === undefined ? { from: undefined, to: first } : { from: first, to: second };
+    });
+}
+
+function fromBase64(text: string): OstreeChecksum {
+  return Buffer.from(text.replaceAll('_', '/'), 'base64').toString('hex') as OstreeChecksum;
+}
+
+function namesIn(path: string): string[] {
+  try {
+    return readdirSync(path).toSorted();
+  } catch (error) {
+    if (hasCode(error, 'ENOENT', 'ENOTDIR')) return [];
+    throw error;
   }
 }
 

@@ -1,13 +1,14 @@
 /** The static deltas of a place that a user names: a repository on disk, a URL, or one delta in files. */
-import { existsSync, readdirSync, statSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { hasCode, NotFoundError } from '../../bytes/errors.ts';
-import { isChecksum, type OstreeChecksum } from '../../ostree/checksum.ts';
+import { NotFoundError } from '../../bytes/errors.ts';
+import { isChecksum } from '../../ostree/checksum.ts';
 import { DeltaFileSource } from '../../ostree/delta/file-source.ts';
 import { deltaName } from '../../ostree/delta/format.ts';
 import type { DeltaSource, KnownDelta } from '../../ostree/delta/source.ts';
 import { decodeSuperblock, type DeltaPair, type Superblock } from '../../ostree/delta/superblock.ts';
 import type { HttpSource } from '../../ostree/http/source.ts';
+import { listDeltaFolder } from '../../ostree/local/deltas.ts';
 import type { Source } from '../../ostree/source.ts';
 import { deltasOf } from './delta-loop.ts';
 import { openLocalSource } from './source.ts';
@@ -18,8 +19,6 @@ export interface DeltaPlace extends Disposable {
   list(signal?: AbortSignal): Promise<DeltaPair[]>;
 }
 
-const NAME = /^[A-Za-z0-9+_]{41}(?:-[A-Za-z0-9+_]{43})?$/;
-
 /** @param openRemote opens a URL. @throws NotFoundError if there is neither a repository nor a delta. */
 export function openDeltaPlace(place: string, openRemote: (url: string) => HttpSource): DeltaPlace {
   if (place.includes('://')) {
@@ -27,7 +26,7 @@ export function openDeltaPlace(place: string, openRemote: (url: string) => HttpS
     return placeOf(source, async (signal) => listRemote(source, signal));
   }
   if (statSync(place, { throwIfNoEntry: false })?.isDirectory() === true && existsSync(join(place, 'config'))) {
-    return placeOf(openLocalSource(place), () => Promise.resolve(listFolder(join(place, 'deltas'))));
+    return placeOf(openLocalSource(place), () => Promise.resolve(listDeltaFolder(place)));
   }
   const file = new DeltaFileSource(place);
   return placeOf(file, () => Promise.resolve([file.superblock]));
@@ -46,32 +45,6 @@ async function listRemote(source: HttpSource, signal: AbortSignal | undefined): 
     }
   }
   return Array.from(found.values());
-}
-
-function listFolder(path: string): DeltaPair[] {
-  return namesIn(path)
-    .flatMap((prefix) => namesIn(join(path, prefix)).map((name) => [prefix, name] as const))
-    .filter(([prefix, name]) => prefix.length === 2 && NAME.test(name))
-    .map(([prefix, name]): DeltaPair => {
-      const [first, second] = (prefix + name).split('-').map(fromBase64) as [
-        OstreeChecksum,
-        OstreeChecksum | undefined,
-      ];
-      return second === undefined ? { from: undefined, to: first } : { from: first, to: second };
-    });
-}
-
-function fromBase64(text: string): OstreeChecksum {
-  return Buffer.from(text.replaceAll('_', '/'), 'base64').toString('hex') as OstreeChecksum;
-}
-
-function namesIn(path: string): string[] {
-  try {
-    return readdirSync(path).toSorted();
-  } catch (error) {
-    if (hasCode(error, 'ENOENT', 'ENOTDIR')) return [];
-    throw error;
-  }
 }
 
 /** The pair that `FROM-TO` or `TO` names. */

@@ -32,8 +32,8 @@ function unpack(open: OpenDecompressor, bytes: Uint8Array, step = 10_000): Buffe
 /** Text that repeats, noise, and runs: what matches, literals and plain chunks are made of. */
 const mixed = Buffer.concat([
   Buffer.from(Array.from({ length: 20_000 }, (_, i) => `line ${i % 97} of ${i}\n`).join('')),
-  randomBytes(300_000),
-  Buffer.alloc(3_000_000, 'ab'),
+  randomBytes(100_000),
+  Buffer.alloc(2_200_000, 'ab'),
   randomBytes(5000),
 ]);
 
@@ -60,7 +60,7 @@ describe('XZ streams', { skip }, () => {
         for (const data of [mixed, Buffer.alloc(0), Buffer.from('x'), randomBytes(70_000)]) {
           const packed = xz(data, ...args);
           assert(unpack(open, packed).equals(data));
-          if (packed.length < 100_000) assert(unpack(open, packed, 1).equals(data));
+          if (packed.length < 10_000) assert(unpack(open, packed, 1).equals(data));
         }
       });
     }
@@ -71,7 +71,7 @@ describe('XZ streams', { skip }, () => {
       ['nothing', () => new Uint8Array(0), /cut short/],
       ['what follows a stream', () => Buffer.concat([xz(mixed), Buffer.from('more')]), /behind the end/],
       ['a second stream', () => Buffer.concat([xz(mixed), xz(mixed)]), /behind the end/],
-      ['a dictionary of a gibibyte', () => xz(mixed, '--lzma2=dict=1GiB'), /Exceeded memory limit/],
+      ['a dictionary that is too large', () => xz(mixed, '--lzma2=preset=0,dict=256MiB'), /Exceeded memory limit/],
       ['a damaged check', () => damage(xz(mixed), -33), /Data is corrupt/],
       ['a damaged index', () => damage(xz(mixed), -18), /Data is corrupt/],
       ['a damaged footer', () => damage(xz(mixed), -6), /Data is corrupt/],
