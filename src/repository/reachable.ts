@@ -1,7 +1,7 @@
 /**
  * Which objects garbage collection keeps.
  *
- * Roots are the refs, and streams or images named by the caller. A stream keeps its object, its object refs and the objects of
+ * Roots are the refs, streams or images named by the caller, and images that are mounted. A stream keeps its object, its object refs and the objects of
  * its named refs; a named ref to the object of a stream (of any name) is followed. A root image keeps its object and
  * the objects that its files refer to; an image that only a stream names keeps its object alone, as the stream lists the files.
  *
@@ -15,6 +15,7 @@ import { imageObjects } from '../erofs/objects.ts';
 import type { ObjectId } from '../verity/object-id.ts';
 import { linkedObject, type LinkKind } from './layout.ts';
 import { listDirectory, readLink } from './links.ts';
+import { mountedImages } from './mounted.ts';
 import { readObject, type ObjectStore } from './objects.ts';
 import { listRefs } from './refs.ts';
 import { readStreamObject } from './streams.ts';
@@ -56,7 +57,7 @@ export interface Reachable {
 
 /**
  * @param roots names of streams or images, first level, not refs.
- * @throws NotFoundError for an unknown root; CfsError CORRUPT when it cannot be told what is in use.
+ * @throws NotFoundError for an unknown root; CfsError CORRUPT when it cannot be told what is in use, LOCKED when a mount is why.
  */
 export function findReachable(store: ObjectStore, roots: readonly string[] = []): Reachable {
   const live = new Set<ObjectId>();
@@ -111,6 +112,13 @@ export function findReachable(store: ObjectStore, roots: readonly string[] = [])
       found = true;
     }
     if (!found) throw new NotFoundError(`No stream or image is called ${root} in ${store.path}`, { root });
+  }
+  const mounted = mountedImages(store);
+  for (const [id, target] of mounted.images) keepImage(id, `the image mounted at ${target}`);
+  const [target] = mounted.unknown;
+  if (target !== undefined) {
+    const problem = `the mount at ${target} has objects of ${store.path} below it, and does not say of which image`;
+    throw new CfsError('LOCKED', `Cannot tell what is in use: ${problem}; unmount it first`, { path: target });
   }
   return { live, ...links, warnings };
 }
