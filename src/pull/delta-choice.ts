@@ -48,7 +48,9 @@ export async function chooseDelta(
   self: StoredCommit | undefined,
 ): Promise<ChosenDelta | undefined> {
   const { source, ref, options } = task;
-  const policy = options.deltas ?? (source.concurrency > 1 ? 'allowed' : 'never');
+  // What reference repositories have is only known object by object.
+  const isWorthwhile = source.concurrency > 1 && (options.references ?? []).length === 0;
+  const policy = options.deltas ?? (isWorthwhile ? 'allowed' : 'never');
   const isPart = options.commitMetadataOnly === true || (options.subpaths ?? []).length > 0;
   if (policy === 'never' || self?.content.partial === false || isPart) return undefined;
   const { deltas, location } = source;

@@ -54,7 +54,7 @@ export interface PullOptions {
   readonly commitMetadataOnly?: boolean | undefined;
   /** How many parents are pulled too, -1 for all; the first that the source lacks ends it. None by default. */
   readonly depth?: number | undefined;
-  /** Whether static deltas are used: by default from a source that waits for a network, if that pays. */
+  /** Whether static deltas are used: by default from a source that waits for a network, if that pays and there are no references. */
   readonly deltas?: DeltaPolicy | undefined;
   /** What the pull leaves free on the repository's file system, 3 % of it by default. */
   readonly minFreeSpace?: FreeSpace | undefined;
