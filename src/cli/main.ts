@@ -5,27 +5,23 @@
  */
 import { basename } from 'node:path';
 import { packageVersion } from '../../ostree/version.ts';
-import { end, fail } from './failure.ts';
+import { CfsError } from '../../bytes/errors.ts';
+import { end, EXIT_SIGPIPE, fail } from './failure.ts';
 import type { ToolFile } from './tools/tool.ts';
 
 /** The programs this one is a drop-in for, by the name it is called by or by its first argument. */
 const tools: ReadonlyMap<string, () => Promise<ToolFile>> = new Map([
   ['mkcomposefs', () => import('./tools/mkcomposefs.ts')],
+  ['composefs-info', () => import('./tools/composefs-info.ts')],
+  ['mount.composefs', () => import('./tools/mount-composefs.ts')],
 ]);
-
-/** Drop-ins that are not there yet. */
-const missingTools: ReadonlySet<string> = new Set(['composefs-info', 'mount.composefs']);
 
 async function main(args: readonly string[]): Promise<void> {
   const calledAs = basename(process.env['CFS_CALLED_AS'] ?? 'cfs');
   delete process.env['CFS_CALLED_AS'];
-  const name = [calledAs, args[0]].find((each) => each !== undefined && (tools.has(each) || missingTools.has(each)));
-  if (name !== undefined) {
-    const load = tools.get(name);
-    if (load === undefined) {
-      const { UnsupportedError } = await import('../../bytes/errors.ts');
-      throw new UnsupportedError(`'${name}' is not part of this version of cfs; install the composefs tools for it`);
-    }
+  const name = [calledAs, args[0]].find((each) => each !== undefined && tools.has(each));
+  const load = name === undefined ? undefined : tools.get(name);
+  if (name !== undefined && load !== undefined) {
     const tool = await load();
     process.exitCode = await tool.runTool(name, name === calledAs ? args : args.slice(1));
     return;
@@ -38,16 +34,23 @@ async function main(args: readonly string[]): Promise<void> {
   await runProgram(args, packageVersion());
 }
 
-/** A reader that goes away (`cfs … | head`) ends the program quietly, as it does others. */
+const isJson = process.argv.includes('--json');
+
+/**
+ * A reader that goes away (`cfs … | head`) ends the program quietly, as SIGPIPE ends others: what the reader asked for last was not
+ * delivered, so it is no success. Any other failure to write results is an error like all.
+ */
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code === 'EPIPE') process.exit(0);
-  throw error;
+  if (error.code === 'EPIPE') process.exit(EXIT_SIGPIPE);
+  void fail(new CfsError('SYSTEM', 'Cannot write the result', {}, error), isJson);
 });
+// Nobody hears what is said there; the work goes on.
+process.stderr.on('error', () => undefined);
 
 try {
   await main(process.argv.slice(2));
   // What is left is for the system to free, which it does faster than Node.
   await end();
 } catch (error) {
-  await fail(error, process.argv.includes('--json'));
+  await fail(error, isJson);
 }

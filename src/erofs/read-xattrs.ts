@@ -42,12 +42,19 @@ const FORMAT = 'EROFS xattrs';
 const MAX_SHARED = 1_000_000;
 /** Sets that are remembered. */
 const MAX_KNOWN = 100_000;
+const WHITEOUT_MARKERS: ReadonlySet<ByteString> = new Set([
+  XATTR_ESCAPED_WHITEOUT,
+  XATTR_ESCAPED_WHITEOUTS,
+  XATTR_USER_WHITEOUT,
+  XATTR_USER_WHITEOUTS,
+]);
 const NONE: Own = { xattrs: NO_XATTRS, whiteout: false };
 
 export class XattrReader {
   readonly #buffer: Buffer;
   readonly #view: DataView;
   readonly #header: ImageHeader;
+  readonly #stored: boolean;
   readonly #shared = new Map<number, Entry>();
   readonly #known = new Map<string, Own>();
   #entryEnd = 0;
@@ -58,7 +65,9 @@ export class XattrReader {
   digest: ObjectId | undefined;
   payload: ByteString | undefined;
 
-  constructor(image: Buffer, header: ImageHeader) {
+  /** @param stored keep the order of the image, and markers of opaque directories. */
+  constructor(image: Buffer, header: ImageHeader, stored: boolean) {
+    this.#stored = stored;
     this.#buffer = image;
     this.#view = viewOf(image);
     this.#header = header;
@@ -76,13 +85,14 @@ export class XattrReader {
     let at = start + XATTR_BODY.size;
     const end = start + size;
     if (at + 4 * count > end) throw fail('sharedCount', `${count} do not fit`, start);
+    const shared: Entry[] = [];
     const own: Entry[] = [];
     let allShared = true;
     let key = kind === 'file' ? 'f' : kind === 'directory' ? 'd' : 'o';
     for (let i = 0; i < count; i++, at += 4) {
       const entry = this.#sharedEntry(view.getUint32(at, true));
       if (this.#isOwn(entry, kind)) {
-        own.push(entry);
+        shared.push(entry);
         key += `,${entry.position}`;
       }
     }
@@ -94,7 +104,8 @@ export class XattrReader {
         allShared = false;
       }
     }
-    const result = this.#own(own, allShared ? key : undefined, kind);
+    const entries = this.#stored ? [...own, ...shared] : [...shared, ...own];
+    const result = this.#own(entries, allShared ? key : undefined, kind);
     this.xattrs = result.xattrs;
     this.whiteout = result.whiteout;
   }
@@ -118,7 +129,7 @@ export class XattrReader {
     if (entries.length === 0) return NONE;
     const known = key === undefined ? undefined : this.#known.get(key);
     if (known !== undefined) return known;
-    const own = this.#restore(entries, kind);
+    const own = this.#stored ? this.#asStored(entries, kind) : this.#restore(entries, kind);
     if (key !== undefined && this.#known.size < MAX_KNOWN) this.#known.set(key, own);
     return own;
   }
@@ -133,14 +144,21 @@ export class XattrReader {
     for (const { name, value } of entries) {
       if (whiteout && (name === XATTR_ESCAPED_WHITEOUT || name === XATTR_USER_WHITEOUT)) continue;
       if (whiteouts && isDirectoryMarker(name, value, this.#header.version)) continue;
-      const original = name.startsWith(ESCAPED_PREFIX)
-        ? ((OVERLAY_PREFIX + name.slice(ESCAPED_PREFIX.length)) as ByteString)
-        : name;
+      const original = unescaped(name);
       if (!values.has(original)) values.set(original, value);
     }
     const names = [...values.keys()].sort();
     const xattrs = names.length === 0 ? NO_XATTRS : names.map((name) => ({ name, value: values.get(name)! }));
     return { xattrs, whiteout };
+  }
+
+  /** Names without their escape, and without the markers of whiteouts. */
+  #asStored(entries: readonly Entry[], kind: InodeKind): Own {
+    const whiteout = kind === 'file' && entries.some(({ name }) => name === XATTR_ESCAPED_WHITEOUT);
+    const xattrs = entries
+      .filter(({ name }) => !WHITEOUT_MARKERS.has(name))
+      .map(({ name, value }) => ({ name: unescaped(name), value }));
+    return { xattrs: xattrs.length === 0 ? NO_XATTRS : xattrs, whiteout };
   }
 
   #sharedEntry(reference: number): Entry {
@@ -174,6 +192,10 @@ export class XattrReader {
     this.#entryEnd = valueEnd + ((4 - (valueEnd & 3)) & 3);
     return { name, value: this.#buffer.subarray(valueStart, valueEnd), position };
   }
+}
+
+function unescaped(name: ByteString): ByteString {
+  return name.startsWith(ESCAPED_PREFIX) ? ((OVERLAY_PREFIX + name.slice(ESCAPED_PREFIX.length)) as ByteString) : name;
 }
 
 function isDirectoryMarker(name: ByteString, value: Buffer, version: number): boolean {

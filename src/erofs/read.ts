@@ -56,7 +56,23 @@ const EXTENDED = EXTENDED_INODE.at;
 
 /** The tree of an image. @throws FormatError, CfsError LIMIT, UnsupportedError */
 export function readImage(image: Uint8Array): Directory {
-  return new ImageReader(image, readImageHeader(image)).read();
+  return new ImageReader(image, readImageHeader(image), undefined).read();
+}
+
+/** What an image says of its directories, which follows from the rest of it. */
+export type StoredDirectories = Map<Directory, { readonly size: number; readonly nlink: number }>;
+
+/**
+ * The tree as the composefs C library reads it: extended attributes in the order in which they are stored, those of an inode alone
+ * before shared ones, and markers of opaque directories among them; no native whiteout, wherever it is.
+ * @throws as `readImage`
+ */
+export function readStoredImage(image: Uint8Array): {
+  readonly root: Directory;
+  readonly directories: StoredDirectories;
+} {
+  const directories: StoredDirectories = new Map();
+  return { root: new ImageReader(image, readImageHeader(image), directories).read(), directories };
 }
 
 interface OpenDirectory {
@@ -75,6 +91,8 @@ class ImageReader {
   readonly #buffer: Buffer;
   readonly #view: DataView;
   readonly #header: ImageHeader;
+  /** Filled if the image is read as the C library does it. */
+  readonly #stored: StoredDirectories | undefined;
   readonly #e1: boolean;
   readonly #xattrs: XattrReader;
   /** By slot: 1 + the number of the inode read there. */
@@ -87,12 +105,13 @@ class ImageReader {
   #entryCount = 0;
   #stat: Stat | undefined;
 
-  constructor(image: Uint8Array, header: ImageHeader) {
+  constructor(image: Uint8Array, header: ImageHeader, stored: StoredDirectories | undefined) {
+    this.#stored = stored;
     this.#buffer = Buffer.from(image.buffer, image.byteOffset, image.byteLength);
     this.#view = viewOf(image);
     this.#header = header;
     this.#e1 = header.version !== 2;
-    this.#xattrs = new XattrReader(this.#buffer, header);
+    this.#xattrs = new XattrReader(this.#buffer, header, stored !== undefined);
     this.#slots = new Uint32Array(Math.ceil(image.length / SLOT_SIZE));
     this.#budget = image.length;
   }
@@ -144,6 +163,7 @@ class ImageReader {
       this.#check('directory', blocksSize > 0 ? blocks : 0, blocksSize);
       this.#check('directory', tail, tailSize);
       this.#spend(size);
+      this.#stored?.set(node, { size, nlink });
       this.#open.push({ node, nid, parentNid, depth, blocks, blocksSize, tail, tailSize });
     }
     this.#slots[nid] = this.#inodes.push(node);
@@ -307,14 +327,11 @@ class ImageReader {
       if (view.getUint8(record + DIRENT.at.type) !== this.#types[this.#slots[nid]! - 1]) {
         throw fail('dirent.type', 'is not that of the inode', record);
       }
-      if (
-        isRoot &&
-        name.length === 2 &&
-        isWhiteout(node) &&
-        this.#types[this.#slots[nid]! - 1] === FILE_TYPES.chardev &&
-        stubName.test(name)
-      )
-        continue;
+      if (isWhiteout(node) && this.#types[this.#slots[nid]! - 1] === FILE_TYPES.chardev) {
+        // One of the stubs that hide the object directory.
+        if (isRoot && name.length === 2 && stubName.test(name)) continue;
+        if (this.#stored !== undefined) continue;
+      }
       entries.set(name, node);
     }
   }

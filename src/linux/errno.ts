@@ -10,10 +10,12 @@ export const EAGAIN = 11;
 export const EBUSY = 16;
 export const ENOTBLK = 15;
 export const EEXIST = 17;
+export const ENODEV = 19;
 export const EINVAL = 22;
 export const ENOTTY = 25;
 export const ERANGE = 34;
 export const ENAMETOOLONG = 36;
+export const ENOSYS = 38;
 export const ENODATA = 61;
 export const EOPNOTSUPP = 95;
 
@@ -44,4 +46,9 @@ export class SystemError extends Error {
     this.syscall = syscall;
     if (path !== undefined) this.path = path;
   }
+}
+
+/** True for a failed system call with one of these numbers. */
+export function isErrno(error: unknown, ...numbers: readonly number[]): error is SystemError {
+  return error instanceof SystemError && numbers.includes(-error.errno);
 }

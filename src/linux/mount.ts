@@ -1,228 +1,138 @@
 /**
- * Read-only composefs mounts: an EROFS image with an overlay above it, whose data-only layer is the object directory.
+ * composefs mounts: an EROFS image with an overlay above it, whose data-only layers are the object directories, and whose upper layer
+ * takes what is written.
  *
- * The new mount API (fsopen, fsconfig, fsmount, move_mount) mounts the image file directly where the kernel can (Linux 6.12,
- * CONFIG_EROFS_FS_BACKED_BY_FILE), else through a loop device. The EROFS mount stays attached nowhere: the overlay keeps it
- * alive, so one unmount takes away everything.
+ * The new mount API mounts the image file directly where the kernel can (Linux 6.12, CONFIG_EROFS_FS_BACKED_BY_FILE), else through a
+ * loop device. The EROFS mount stays attached nowhere: the overlay keeps it alive, so one unmount takes away everything. Where there
+ * is no new mount API, mount(2) does the same with the image attached for a moment.
  */
 import { closeSync, constants, mkdtempSync, openSync, rmdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { bytes, struct, u32, u64, viewOf } from '../../bytes/struct.ts';
+import { join, resolve } from 'node:path';
 import { UnsupportedError } from '../../bytes/errors.ts';
-import { EBUSY, EINVAL, ENOENT, ENOTBLK, ENXIO, EOPNOTSUPP, SystemError } from './errno.ts';
-import { ioctlWithNumber, ioctlWithRecord } from './ioctl.ts';
-import { check, cString, lastErrno, libcFunction } from './libc.ts';
+import { EINVAL, ENODEV, ENOENT, ENOSYS, ENOTBLK, EOPNOTSUPP, EPERM, isErrno } from './errno.ts';
+import { attachMount, FsContext, mapOwners } from './fs-context.ts';
+import { attachLoop } from './loop.ts';
+import { MS_RDONLY, MS_SILENT, oldMount, unmount } from './old-mount.ts';
 
-/** System call numbers, the same on x86-64 and arm64. */
-const SYS_move_mount = 429;
-const SYS_fsopen = 430;
-const SYS_fsconfig = 431;
-const SYS_fsmount = 432;
+export interface ErofsOptions {
+  /** The image has no POSIX ACLs: the kernel need not look for any. */
+  readonly noAcl?: boolean | undefined;
+  /** A descriptor of a user namespace: owners are shown as it maps them. */
+  readonly userNamespace?: number | undefined;
+}
 
-const FSCONFIG_SET_FLAG = 0;
-const FSCONFIG_SET_STRING = 1;
-const FSCONFIG_SET_FD = 5;
-const FSCONFIG_CMD_CREATE = 6;
-const CLOEXEC = 1;
-const MOUNT_ATTR_RDONLY = 1;
-const MOVE_MOUNT_F_EMPTY_PATH = 4;
-const AT_FDCWD = -100;
-const MNT_DETACH = 2;
+export interface ComposefsMount extends ErofsOptions {
+  /** Path of the EROFS image. */
+  readonly image: string;
+  /** Paths of object directories, searched in this order. */
+  readonly objects: readonly string[];
+  /** Shown as the source of the mount. */
+  readonly source: string;
+  /** An existing directory. */
+  readonly target: string;
+  /** `require`: let the overlay refuse files whose fs-verity digest is not the one in the image; `try`: if the kernel can. */
+  readonly verity?: 'require' | 'try' | undefined;
+  /** The image hides names in its root that look like those of the object directory, as the formats 0 and 1 do. */
+  readonly hidesObjects?: boolean | undefined;
+  /** Directories for what is written, on one file system. */
+  readonly upper?: { readonly upperdir: string; readonly workdir: string } | undefined;
+  /** Let nobody write, whether there is an upper directory or not. */
+  readonly readOnly: boolean;
+}
 
-const LOOP_CTL_GET_FREE = 0x4c82;
-const LOOP_CONFIGURE = 0x4c0a;
-const LO_FLAGS_READ_ONLY = 1;
-const LO_FLAGS_AUTOCLEAR = 4;
+/** `old`: mount(2), as where there is no new mount API. */
+type MountApi = 'new' | 'old';
 
-const fsopen = libcFunction<[number, string, number]>('syscall', 'intptr', ['intptr', 'const char *', 'uint']);
-const fsconfig = libcFunction<[number, number, number, string | null, Uint8Array | null, number]>('syscall', 'intptr', [
-  'intptr',
-  'int',
-  'uint',
-  'const char *',
-  'void *',
-  'int',
-]);
-const fsmount = libcFunction<[number, number, number, number]>('syscall', 'intptr', ['intptr', 'int', 'uint', 'uint']);
-const moveMount = libcFunction<[number, number, string, number, string, number]>('syscall', 'intptr', [
-  'intptr',
-  'int',
-  'const char *',
-  'int',
-  'const char *',
-  'uint',
-]);
-const read = libcFunction<[number, Uint8Array, number]>('read', 'intptr', ['int', 'void *', 'size_t']);
-const umount2 = libcFunction<[string, number]>('umount2', 'int', ['const char *', 'int']);
-
-/** A file system that is being configured. `using` closes it. */
-class FsContext {
-  readonly #fd: number;
-  readonly #type: string;
-
-  constructor(type: string) {
-    this.#type = type;
-    this.#fd = check(fsopen(SYS_fsopen, type, CLOEXEC), 'fsopen', type);
-  }
-
-  flag(key: string): this {
-    return this.#config(FSCONFIG_SET_FLAG, key, null, 0);
-  }
-
-  string(key: string, value: string): this {
-    return this.#config(FSCONFIG_SET_STRING, key, cString(value), 0);
-  }
-
-  fd(key: string, fd: number): this {
-    return this.#config(FSCONFIG_SET_FD, key, null, fd);
-  }
-
-  /** Creates the file system and gives the descriptor of its detached, read-only mount. */
-  mount(): number {
-    this.#config(FSCONFIG_CMD_CREATE, null, null, 0);
-    return check(fsmount(SYS_fsmount, this.#fd, CLOEXEC, MOUNT_ATTR_RDONLY), 'fsmount', this.#type);
-  }
-
-  #config(command: number, key: string | null, value: Uint8Array | null, aux: number): this {
-    if (fsconfig(SYS_fsconfig, this.#fd, command, key, value, aux) === -1) {
-      const errno = lastErrno();
-      const what = key === null ? this.#type : `${this.#type} ${key}`;
-      throw new SystemError(errno, 'fsconfig', what, this.#messages());
-    }
-    return this;
-  }
-
-  /** What the kernel logged about this context, such as "e erofs: cannot find valid erofs superblock". */
-  #messages(): string | undefined {
-    const buffer = Buffer.alloc(4096);
-    const texts: string[] = [];
-    for (;;) {
-      const length = read(this.#fd, buffer, buffer.length);
-      if (length <= 0) break;
-      texts.push(buffer.toString('utf8', 0, length).trim());
-    }
-    return texts.length > 0 ? texts.join('; ') : undefined;
-  }
-
-  [Symbol.dispose](): void {
-    closeSync(this.#fd);
+/**
+ * Mounts a composefs image. With `verity` on a file system without fs-verity the mount succeeds, but reading any external file fails
+ * with EIO: measure an object first.
+ * @throws UnsupportedError for what the kernel, or its rules for this process, do not allow; SystemError
+ */
+export function mountComposefs(mount: ComposefsMount, api: MountApi = 'new'): void {
+  try {
+    if (api === 'old') mountTheOldWay(mount);
+    else mountTheNewWay(mount);
+  } catch (error) {
+    if (api === 'new' && isErrno(error, ENOSYS)) mountComposefs(mount, 'old');
+    else throw explain(error, mount);
   }
 }
 
-function erofsContext(source: string): number {
-  using context = new FsContext('erofs');
-  return context.flag('ro').string('source', source).mount();
-}
-
-function isErrno(error: unknown, ...numbers: readonly number[]): error is SystemError {
-  return error instanceof SystemError && numbers.includes(-error.errno);
+function explain(error: unknown, { image, verity }: ComposefsMount): unknown {
+  const problem = isErrno(error, EPERM)
+    ? 'mounting needs root (CAP_SYS_ADMIN)'
+    : isErrno(error, ENODEV)
+      ? 'this kernel lacks EROFS or overlayfs, or may not load it'
+      : verity === 'require' && isRefusal(error)
+        ? 'the kernel refuses fs-verity; overlayfs verifies files from Linux 6.6 on'
+        : undefined;
+  return problem === undefined
+    ? error
+    : new UnsupportedError(`Cannot mount ${image}: ${problem}`, { path: image }, error);
 }
 
 /** Mounts an EROFS image read-only, detached; gives the descriptor of the mount, which lives as long as it is open. */
-export function mountErofs(image: string): number {
+export function mountErofs(image: string, options: ErofsOptions = {}): number {
   try {
-    return erofsContext(image);
+    return erofsContext(image, options);
   } catch (error) {
     // Older kernels want a block device: ENOTBLK, or before they knew fs contexts here, EINVAL and ENOENT.
     if (!isErrno(error, ENOTBLK, EINVAL, ENOENT)) throw error;
     const file = openSync(image, constants.O_RDONLY);
     try {
-      const loop = attachLoop(file);
-      try {
-        return erofsContext(loop.path);
-      } catch (loopError) {
-        throw isErrno(error, ENOTBLK)
-          ? loopError
-          : new AggregateError([error, loopError], String(error), { cause: error });
-      } finally {
-        closeSync(loop.fd);
-      }
+      return withLoop(file, (device) => erofsContext(device, options));
+    } catch (loopError) {
+      throw isErrno(error, ENOTBLK)
+        ? loopError
+        : new AggregateError([error, loopError], String(error), { cause: error });
     } finally {
       closeSync(file);
     }
   }
 }
 
-const loopConfig = struct('loop_config', 304, {
-  fd: [0, u32],
-  block_size: [4, u32],
-  lo_offset: [8 + 24, u64],
-  lo_flags: [8 + 52, u32],
-  lo_file_name: [8 + 56, bytes(64)],
-});
-
-/** A read-only loop device over an open file; it vanishes with its last user. */
-export function attachLoop(file: number): { path: string; fd: number } {
-  const control = openSync('/dev/loop-control', constants.O_RDWR);
+function erofsContext(source: string, { noAcl = false, userNamespace }: ErofsOptions): number {
+  using context = new FsContext('erofs');
+  context.flag('ro').string('source', source);
+  if (noAcl) context.flag('noacl');
+  const mount = context.mount(true);
   try {
-    for (let attempt = 0; ; attempt++) {
-      const path = `/dev/loop${ioctlWithNumber(control, LOOP_CTL_GET_FREE, 0, 'LOOP_CTL_GET_FREE')}`;
-      const fd = openSync(path, constants.O_RDWR);
-      const record = new Uint8Array(loopConfig.size);
-      loopConfig.write(viewOf(record), 0, { fd: file, lo_flags: LO_FLAGS_READ_ONLY | LO_FLAGS_AUTOCLEAR });
-      try {
-        ioctlWithRecord(fd, LOOP_CONFIGURE, record, 'LOOP_CONFIGURE');
-        return { path, fd };
-      } catch (error) {
-        closeSync(fd);
-        // Another process took the device between the question and the answer.
-        if (!isErrno(error, EBUSY, ENXIO) || attempt >= 64) throw error;
-      }
-    }
-  } finally {
-    closeSync(control);
+    if (userNamespace !== undefined) mapOwners(mount, userNamespace);
+    return mount;
+  } catch (error) {
+    closeSync(mount);
+    throw error;
   }
 }
 
-export interface ComposefsMount {
-  /** Path of the EROFS image. */
-  readonly image: string;
-  /** Path of the object directory. */
-  readonly objects: string;
-  /** Shown as the source of the mount: `composefs:NAME`. */
-  readonly name: string;
-  /** An existing directory. */
-  readonly target: string;
-  /** Let the overlay refuse files whose fs-verity digest is not the one in the image. */
-  readonly requireVerity?: boolean;
-  /** The image hides names in its root that look like those of the object directory, as the formats 0 and 1 do. */
-  readonly hidesObjects?: boolean;
+/** Runs `use` with the path of a loop device over the file, which vanishes with its last user. */
+function withLoop<Result>(file: number, use: (device: string) => Result): Result {
+  const loop = attachLoop(file);
+  try {
+    return use(loop.path);
+  } finally {
+    closeSync(loop.fd);
+  }
 }
 
-/**
- * Mounts a composefs image read-only. With `requireVerity` on a file system without fs-verity the mount succeeds, but reading
- * any external file fails with EIO: measure an object first.
- */
-export function mountComposefs(mount: ComposefsMount): void {
-  const { image, name, target, requireVerity = false } = mount;
-  const erofs = mountErofs(image);
+function mountTheNewWay(mount: ComposefsMount): void {
+  const erofs = mountErofs(mount.image, mount);
   let overlay: number;
   try {
     overlay = mountOverlayAnyhow(erofs, mount);
-  } catch (error) {
-    if (!requireVerity || !isRefusal(error)) throw error;
-    throw new UnsupportedError(
-      `Cannot mount ${name} with fs-verity: the kernel refuses; overlayfs verifies files from Linux 6.6 on`,
-      {},
-      error,
-    );
   } finally {
     closeSync(erofs);
   }
   try {
-    attach(overlay, target);
+    attachMount(overlay, mount.target);
   } finally {
     closeSync(overlay);
   }
 }
 
-function attach(mount: number, target: string): void {
-  check(moveMount(SYS_move_mount, mount, '', AT_FDCWD, target, MOVE_MOUNT_F_EMPTY_PATH), 'move_mount', target);
-}
-
 /** True for what kernels say of options and layers that they do not know. */
-function isRefusal(error: unknown): error is SystemError {
+function isRefusal(error: unknown): boolean {
   return isErrno(error, EINVAL, EOPNOTSUPP);
 }
 
@@ -233,9 +143,8 @@ function mountOverlayAnyhow(erofs: number, mount: ComposefsMount): number {
   } catch (error) {
     if (!isRefusal(error)) throw error;
   }
-  const path = mkdtempSync(join(tmpdir(), '.cfs-mount-'));
-  try {
-    attach(erofs, path);
+  return withMountPoint((path) => {
+    attachMount(erofs, path);
     const layer = openSync(path, constants.O_RDONLY | constants.O_DIRECTORY);
     try {
       return mountOverlay(layer, mount);
@@ -243,42 +152,83 @@ function mountOverlayAnyhow(erofs: number, mount: ComposefsMount): number {
       closeSync(layer);
       unmount(path, { lazy: true });
     }
+  });
+}
+
+function withMountPoint<Result>(use: (path: string) => Result): Result {
+  const path = mkdtempSync(join(tmpdir(), '.cfs-mount-'));
+  try {
+    return use(path);
   } finally {
     rmdirSync(path);
   }
 }
 
-function mountOverlay(
-  erofs: number,
-  { objects, name, requireVerity = false, hidesObjects = false }: ComposefsMount,
-): number {
-  const begin = (context: FsContext): FsContext => {
-    context.string('source', `composefs:${name}`).string('metacopy', 'on').string('redirect_dir', 'on');
-    return requireVerity ? context.string('verity', 'require') : context;
-  };
-  const objectsFd = openSync(objects, constants.O_RDONLY | constants.O_DIRECTORY);
-  try {
-    // Descriptors (6.13), then one layer per key (6.7), then one string with the data-only layer behind "::" (6.5). Before there
-    // were data-only layers, the image itself hides the objects: it has whiteouts for their directories.
+function mountOverlay(erofs: number, mount: ComposefsMount): number {
+  const { source, upper, verity, readOnly, hidesObjects = false } = mount;
+  return withDirectories(mount, (objects, upperFds) => {
+    const begin = (context: FsContext): FsContext => {
+      context.string('source', source).string('metacopy', 'on').string('redirect_dir', 'on');
+      if (verity !== undefined) trying(verity === 'try', () => context.string('verity', 'require'));
+      return context;
+    };
+    const named = (context: FsContext): FsContext => {
+      if (upper === undefined) return context;
+      return context.string('upperdir', escape(upper.upperdir)).string('workdir', escape(upper.workdir));
+    };
+    const layered = (separator: string): string => [erofs, ...objects].map(fdPath).join(separator);
+    // Descriptors (6.13), then one layer per key (6.7), then one string with data-only layers behind "::" (6.5). Before there were
+    // data-only layers, the image itself hides the objects: it has whiteouts for their directories.
     const ways: ((context: FsContext) => FsContext)[] = [
-      (context) => context.fd('lowerdir+', erofs).fd('datadir+', objectsFd),
-      (context) => context.string('lowerdir+', fdPath(erofs)).string('datadir+', fdPath(objectsFd)),
-      (context) => context.string('lowerdir', `${fdPath(erofs)}::${fdPath(objectsFd)}`),
+      (context) => {
+        context.fd('lowerdir+', erofs);
+        for (const fd of objects) context.fd('datadir+', fd);
+        for (const [i, fd] of upperFds.entries()) context.fd(i === 0 ? 'upperdir' : 'workdir', fd);
+        return context;
+      },
+      (context) => {
+        context.string('lowerdir+', fdPath(erofs));
+        for (const fd of objects) context.string('datadir+', fdPath(fd));
+        return named(context);
+      },
+      (context) => named(context.string('lowerdir', layered('::'))),
     ];
-    if (hidesObjects) ways.push((context) => context.string('lowerdir', `${fdPath(erofs)}:${fdPath(objectsFd)}`));
+    if (hidesObjects) ways.push((context) => named(context.string('lowerdir', layered(':'))));
     let first: unknown;
     for (const layers of ways) {
       using context = new FsContext('overlay');
       try {
-        return layers(begin(context)).mount();
+        return layers(begin(context)).mount(readOnly);
       } catch (error) {
         if (!isRefusal(error)) throw error;
         first ??= error;
       }
     }
     throw first;
+  });
+}
+
+function trying(tolerant: boolean, set: () => void): void {
+  try {
+    set();
+  } catch (error) {
+    if (!tolerant || !isRefusal(error)) throw error;
+  }
+}
+
+/** Opens the object directories, and the upper and work directory if there are any. */
+function withDirectories<Result>(
+  { objects, upper }: ComposefsMount,
+  use: (objects: readonly number[], upper: readonly number[]) => Result,
+): Result {
+  const open: number[] = [];
+  try {
+    for (const path of [...objects, ...(upper === undefined ? [] : [upper.upperdir, upper.workdir])]) {
+      open.push(openSync(path, constants.O_RDONLY | constants.O_DIRECTORY));
+    }
+    return use(open.slice(0, objects.length), open.slice(objects.length));
   } finally {
-    closeSync(objectsFd);
+    for (const fd of open) closeSync(fd);
   }
 }
 
@@ -286,7 +236,51 @@ function fdPath(fd: number): string {
   return `/proc/self/fd/${fd}`;
 }
 
-/** Unmounts; `lazy` takes it out of sight at once and lets it go with its last user. Throws EBUSY, EINVAL (no mount point). */
-export function unmount(target: string, options: { lazy?: boolean } = {}): void {
-  check(umount2(target, options.lazy === true ? MNT_DETACH : 0), 'umount2', target);
+/** A path as a value of overlayfs. */
+function escape(path: string): string {
+  return resolve(path).replaceAll('\\', '\\\\');
+}
+
+/** By mount(2): the image through a loop device, at a place that is only there for the overlay to be made. */
+function mountTheOldWay(mount: ComposefsMount): void {
+  const { image, noAcl = false, userNamespace, source, target, verity, upper, readOnly, hidesObjects = false } = mount;
+  if (userNamespace !== undefined) {
+    throw new UnsupportedError(`Cannot mount ${image} with mapped owners: that needs the new mount API`, {
+      path: image,
+    });
+  }
+  withDirectories(mount, (objects) =>
+    withMountPoint((path) => {
+      const file = openSync(image, constants.O_RDONLY);
+      try {
+        withLoop(file, (device) => oldMount(device, path, 'erofs', MS_RDONLY, noAcl ? 'noacl' : ''));
+      } finally {
+        closeSync(file);
+      }
+      const layer = openSync(path, constants.O_RDONLY | constants.O_DIRECTORY);
+      try {
+        const rest =
+          upper === undefined ? '' : `,upperdir=${oldEscape(upper.upperdir)},workdir=${oldEscape(upper.workdir)}`;
+        const required = verity === 'require' ? ',verity=require' : '';
+        const flags = (readOnly ? MS_RDONLY : 0) | MS_SILENT;
+        const attempt = (separator: string): void => {
+          const lower = [layer, ...objects].map(fdPath).join(separator);
+          oldMount(source, target, 'overlay', flags, `metacopy=on,redirect_dir=on,lowerdir=${lower}${rest}${required}`);
+        };
+        try {
+          attempt('::');
+        } catch (error) {
+          if (!hidesObjects || !isRefusal(error)) throw error;
+          attempt(':');
+        }
+      } finally {
+        closeSync(layer);
+        unmount(path, { lazy: true });
+      }
+    }),
+  );
+}
+
+function oldEscape(path: string): string {
+  return escape(path).replaceAll(',', String.raw`\,`);
 }

@@ -16,12 +16,12 @@ function escapeByte(character: string): string {
 }
 
 /** A path as dump text. */
-function escapePath(bytes: ByteString): string {
+export function escapePath(bytes: ByteString): string {
   return literal.test(bytes) ? bytes : bytes.replace(special, escapeByte);
 }
 
 /** A payload or content field: `-` stands for nothing, and a lone dash is escaped. */
-function escapeField(bytes: string): string {
+export function escapeField(bytes: string): string {
   if (bytes.length <= 1) {
     if (bytes === '') return '-';
     if (bytes === '-') return '\\x2d';
@@ -35,7 +35,8 @@ function escapeXattr(bytes: string): string {
 
 const xattrTexts = new WeakMap<readonly Xattr[], string>();
 
-function xattrText(xattrs: readonly Xattr[]): string {
+/** The fields of extended attributes, each with a space in front. */
+export function xattrText(xattrs: readonly Xattr[]): string {
   if (xattrs.length === 0) return '';
   let text = xattrTexts.get(xattrs);
   if (text === undefined) {

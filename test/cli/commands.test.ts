@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSyn
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { unmount } from '../../src/linux/mount.ts';
+import { unmount } from '../../src/linux/old-mount.ts';
 import { commands } from '../../src/cli/commands.ts';
 import { needs } from '../needs.ts';
 import { run } from './run.ts';

@@ -4,7 +4,8 @@ import { createHash } from 'node:crypto';
 import { lstatSync, mkdirSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { mountComposefs, unmount } from '../../src/linux/mount.ts';
+import { mountComposefs } from '../../src/linux/mount.ts';
+import { unmount } from '../../src/linux/old-mount.ts';
 import { getXattr, listXattrs } from '../../src/linux/xattr.ts';
 import { objectPath } from '../../src/verity/object-id.ts';
 import { needs } from '../needs.ts';
@@ -73,7 +74,13 @@ describe('the image of a pulled commit', { skip }, () => {
           const target = `${checkout}-mounted`;
           mkdirSync(target);
           const objects = join(path, 'objects');
-          mountComposefs({ image: join(objects, objectPath(image)), objects, name: image, target });
+          mountComposefs({
+            image: join(objects, objectPath(image)),
+            objects: [objects],
+            source: `composefs:${image}`,
+            target,
+            readOnly: true,
+          });
           try {
             const mounted = look(target);
             assert(mounted.length > 0);
