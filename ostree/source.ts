@@ -73,6 +73,8 @@ export interface FileObject extends Disposable {
   readonly content: FileContent;
   /** Frees what the content needs; may be called again. */
   close(): void;
+  /** For content that turned out bad: the file from somewhere else. Undefined where there is no other place. */
+  again?: ((signal?: AbortSignal) => Promise<FileObject>) | undefined;
 }
 
 export interface Source extends Disposable {
@@ -104,6 +106,8 @@ export interface Source extends Disposable {
   openFile(checksum: OstreeChecksum, signal?: AbortSignal): FileObject | Promise<FileObject>;
   /** Lets large files on their way lie in this directory, unnamed; for sources that have such. */
   spoolIn?(directory: string): void;
+  /** From now on so many threads use the source at the same time, each with an opened one of its own: it takes its part. */
+  divide?(threads: number): void;
   describe(): SourceDescription;
   close(): void;
 }

@@ -15,10 +15,19 @@ interface FileOptions {
   readonly immutable?: boolean;
   /** It is an object or belongs to a delta: these may have base URLs of their own. */
   readonly content?: boolean;
+  /** Throws a CfsError CHECKSUM or FORMAT for a bad copy. */
+  readonly verify?: (bytes: Uint8Array) => void;
   /** Validators of a copy that is there already. */
   readonly etag?: string | undefined;
   readonly lastModified?: string | undefined;
   readonly signal?: AbortSignal | undefined;
+}
+
+/** Where bad copies of a file came from. */
+export interface BadCopies {
+  readonly bases: readonly string[];
+  /** One was joined from several responses, which may be why it was bad. */
+  readonly joined: boolean;
 }
 
 export class Remote {
@@ -52,14 +61,14 @@ export class Remote {
 
   /** The same with its validators; with those of the options it may have status 304. */
   async fetchAnew(path: string, options: FileOptions = {}): Promise<FetchedBytes | NotFoundError> {
-    const { limit = MAX_METADATA_SIZE, content = false, etag, lastModified, ...request } = options;
+    const { limit = MAX_METADATA_SIZE, content = false, verify, etag, lastModified, ...request } = options;
     const validators = {
       ...(etag === undefined ? {} : { etag }),
       ...(lastModified === undefined ? {} : { lastModified }),
     };
     const bases = content ? this.#contentBases : this.#bases;
     try {
-      return await this.transport.fetchBytes({ path, bases, ...validators, ...request }, { limit });
+      return await this.transport.fetchBytes({ path, bases, ...validators, ...request }, { limit, verify });
     } catch (error) {
       if (error instanceof NotFoundError) return error;
       throw error;
@@ -69,6 +78,29 @@ export class Remote {
   /** Gives an object, or what belongs to a delta, to `sink`. @throws as `Transport.fetchStream` */
   async stream(path: string, sink: Sink, signal: AbortSignal | undefined, limit = Infinity): Promise<void> {
     await this.transport.fetchStream({ path, bases: this.#contentBases, immutable: true, signal }, sink, { limit });
+  }
+
+  /**
+   * As `stream`, but not from the mirrors of `bad`, and in one piece if those gave it joined.
+   * @returns `bad` with where it came from, to be given when that turns out bad too; undefined if nothing is left to try then.
+   */
+  async streamFrom(
+    path: string,
+    sink: Sink,
+    signal: AbortSignal | undefined,
+    bad: BadCopies,
+  ): Promise<BadCopies | undefined> {
+    const bases = this.#contentBases.filter((base) => !bad.bases.includes(base));
+    const request = { path, bases, immutable: true, whole: bad.joined, signal };
+    const { base, joined } = await this.transport.fetchStream(request, sink);
+    if (joined) return { bases: bad.bases, joined };
+    return bases.length === 1 ? undefined : { bases: [...bad.bases, base], joined: bad.joined };
+  }
+
+  /** Asks the others first from now on. */
+  distrust({ bases }: BadCopies): void {
+    const base = bases.at(-1);
+    if (base !== undefined) this.transport.distrust(base);
   }
 
   /**

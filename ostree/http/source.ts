@@ -3,13 +3,13 @@ import { NotFoundError } from '../../bytes/errors.ts';
 import { isChecksum, type OstreeChecksum } from '../checksum.ts';
 import { decodeCommit } from '../commit.ts';
 import type { DeltaSource } from '../delta/source.ts';
-import { loosePath, objectName, type MetadataType } from '../object-type.ts';
+import { type HashedMetadataType, loosePath, objectName, type MetadataType } from '../object-type.ts';
 import { verifyMetadataObject } from '../object-verify.ts';
 import { parseRefspec } from '../ref.ts';
 import type { FileObject, HttpSourceDescription, Source } from '../source.ts';
 import { HttpDeltas } from './deltas.ts';
 import { defaults, type TransportOptions } from './options.ts';
-import { Remote } from './remote.ts';
+import { type BadCopies, Remote } from './remote.ts';
 import { RemoteRefs, type ListRefsOptions, type RefServices } from './remote-refs.ts';
 import { Slabs } from './slabs.ts';
 import { FileSpool } from './spool.ts';
@@ -35,8 +35,9 @@ export class HttpSource implements Source {
     this.#refs = new RemoteRefs(this.#remote, services);
     this.deltas = new HttpDeltas(this.#remote, this.#refs);
     this.location = this.#remote.location;
+    const { connections = defaults.connections, pipelining = defaults.pipelining } = description.transport;
     // One would mean that it never waits.
-    this.concurrency = Math.max(2, description.transport.connections ?? defaults.connections);
+    this.concurrency = Math.max(2, connections * pipelining);
   }
 
   /** @throws also FormatError, UnsupportedError or NotFoundError if there is no archive repository at the URL. */
@@ -75,18 +76,33 @@ export class HttpSource implements Source {
     return this.#refs.list(signal, options);
   }
 
+  /** What has a checksum is verified, so that a bad copy at one mirror does not matter. */
   async readObject(type: MetadataType, checksum: OstreeChecksum, signal?: AbortSignal): Promise<Uint8Array> {
-    const bytes = await this.#remote.fetch(pathOf(type, checksum), { immutable: true, content: true, signal });
+    const verify = (bytes: Uint8Array): void => {
+      if (isHashed(type)) verifyMetadataObject(type, checksum, bytes);
+    };
+    const bytes = await this.#remote.fetch(pathOf(type, checksum), { immutable: true, content: true, verify, signal });
     if (bytes instanceof NotFoundError) throw this.#missing(type, checksum, bytes);
     return bytes;
   }
 
   /** The whole stored object is fetched, into memory or a temporary file. */
-  async openFile(checksum: OstreeChecksum, signal?: AbortSignal): Promise<FileObject> {
+  openFile(checksum: OstreeChecksum, signal?: AbortSignal): Promise<FileObject> {
+    return this.#openFile(checksum, signal, { bases: [], joined: false });
+  }
+
+  async #openFile(checksum: OstreeChecksum, signal: AbortSignal | undefined, bad: BadCopies): Promise<FileObject> {
     const spool = new FileSpool(checksum, this.#slabs, this.#description.spool);
     try {
-      await this.#remote.stream(pathOf('file', checksum), spool, signal);
-      return spool.finish();
+      const next = await this.#remote.streamFrom(pathOf('file', checksum), spool, signal, bad);
+      const file = spool.finish();
+      if (next !== undefined) {
+        file.again = (ended) => {
+          this.#remote.distrust(next);
+          return this.#openFile(checksum, ended, next);
+        };
+      }
+      return file;
     } catch (error) {
       throw error instanceof NotFoundError ? this.#missing('file', checksum, error) : error;
     } finally {
@@ -97,6 +113,10 @@ export class HttpSource implements Source {
   #missing(type: MetadataType | 'file', checksum: OstreeChecksum, cause: NotFoundError): NotFoundError {
     const facts = { checksum, type, url: this.#remote.urlOf(pathOf(type, checksum), true) };
     return new NotFoundError(`No object ${objectName(type, checksum)} in ${this.location}`, facts, cause);
+  }
+
+  divide(threads: number): void {
+    this.#remote.transport.divide(threads);
   }
 
   spoolIn(directory: string): void {
@@ -115,6 +135,10 @@ export class HttpSource implements Source {
   [Symbol.dispose](): void {
     this.close();
   }
+}
+
+function isHashed(type: MetadataType): type is HashedMetadataType {
+  return type === 'commit' || type === 'dirtree' || type === 'dirmeta';
 }
 
 function pathOf(type: MetadataType | 'file', checksum: OstreeChecksum): string {

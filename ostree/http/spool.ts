@@ -123,11 +123,14 @@ export class FileSpool implements Sink {
     this.#most = Infinity;
   }
 
-  /** The object, all of which has come. It owns the temporary file. @throws FormatError if it is shorter than its header. */
+  /** @throws FormatError if all that has come is shorter than its header. */
+  verify(): void {
+    this.#header ??= decodeSizedHeader(this.#memory.subarray(0, this.#received), this.#checksum);
+  }
+
+  /** The object, all of which has come and was verified. It owns the temporary file. */
   finish(): OpenFile {
-    if (this.#header === undefined)
-      this.#header = decodeSizedHeader(this.#memory.subarray(0, this.#received), this.#checksum);
-    const { header, size, length, hashedHeader } = this.#header;
+    const { header, size, length, hashedHeader } = this.#header!;
     if (isSymlinkMode(header.mode)) return new OpenFile(header, 0, hashedHeader, { kind: 'none' });
     const fd = this.#spilled ? this.#fd! : -1;
     if (this.#spilled) this.#fd = undefined;

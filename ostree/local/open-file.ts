@@ -8,6 +8,7 @@ export class OpenFile implements FileObject {
   readonly size: number;
   readonly hashedHeader: Uint8Array;
   readonly content: FileContent;
+  again: FileObject['again'];
   #open: boolean;
 
   constructor(header: FileHeader, size: number, hashedHeader: Uint8Array, content: FileContent) {

@@ -119,6 +119,8 @@ export interface WorkerTask {
   readonly job: ContentJob;
   /** Files that it opens at the same time. */
   readonly lanes: number | undefined;
+  /** How many threads work on the job. */
+  readonly threads: number;
 }
 
 /** What a worker says. */

@@ -64,9 +64,13 @@ export class ContentThreads {
     report();
     try {
       if (counters.total >= FILES_PER_WORKER) this.warmUp();
-      const lanes = source.concurrency === 1 ? undefined : Math.ceil(source.concurrency / (this.#workers.length + 1));
+      const threads = this.#workers.length + 1;
+      const lanes = source.concurrency === 1 ? undefined : Math.ceil(source.concurrency / threads);
+      source.divide?.(threads);
       await allEnded([
-        ...this.#workers.map((worker) => runInWorker(worker, { job, lanes } satisfies WorkerTask, collect, stop)),
+        ...this.#workers.map((worker) =>
+          runInWorker(worker, { job, lanes, threads } satisfies WorkerTask, collect, stop),
+        ),
         runContentLoop(job, source, collect, { lanes, breathe: breather() }),
       ]);
     } catch (error) {

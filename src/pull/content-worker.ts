@@ -7,9 +7,10 @@ import { reopenContentSource } from './source.ts';
 
 const post = (message: WorkerMessage): void => parentPort!.postMessage(message);
 
-async function work({ job, lanes }: WorkerTask): Promise<void> {
+async function work({ job, lanes, threads }: WorkerTask): Promise<void> {
   try {
     using source = await reopenContentSource(job.source);
+    source.divide?.(threads);
     await runContentLoop(job, source, (batch) => post({ kind: 'results', batch }), { lanes });
     post({ kind: 'end' });
   } catch (error) {

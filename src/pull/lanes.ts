@@ -2,7 +2,7 @@
  * Files of a source that waits: several are on their way at the same time, each in a lane of its own, and one at a time is
  * ingested.
  */
-import { CfsError } from '../../bytes/errors.ts';
+import { CfsError, hasCode } from '../../bytes/errors.ts';
 import type { FileObject } from '../../ostree/source.ts';
 import type { JobCounters } from './content-job.ts';
 import type { ContentSource } from './source.ts';
@@ -29,11 +29,22 @@ export async function runLanes(
   };
   const errors: unknown[] = [];
   let last: Promise<void> = Promise.resolve();
+  /** Tries further copies after bad ones, and tells of the first if none is good. */
+  const ingestSome = async (next: NextFile, file: FileObject): Promise<void> => {
+    try {
+      await ingest(next, file);
+    } catch (error) {
+      if (file.again === undefined || !hasCode(error, 'CHECKSUM', 'FORMAT')) throw error;
+      const other = await file.again(controller.signal).catch(() => undefined);
+      if (other === undefined) throw error;
+      await ingestSome(next, other);
+    }
+  };
   const run = async (): Promise<void> => {
     try {
       for (let next = counters.next(); next !== undefined; next = counters.next()) {
         const [taken, file] = [next, await source.openFile(next.checksum, controller.signal)];
-        const mine = last.then(() => ingest(taken, file));
+        const mine = last.then(() => ingestSome(taken, file));
         last = mine.catch(() => undefined);
         await mine;
       }

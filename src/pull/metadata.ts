@@ -8,9 +8,6 @@ import type { OnProgress } from '../progress.ts';
 import type { Bases } from './bases.ts';
 import type { References } from './references.ts';
 
-/** Metadata objects are small: so many are asked for in place of one file. */
-const REQUESTS_PER_LANE = 4;
-
 interface ReadOptions {
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: OnProgress | undefined;
@@ -53,7 +50,7 @@ export class MetadataReader {
     return readCommitGraph(
       commit,
       (type, checksum, ended) => (type === 'commit' ? commitObject : this.#read(type, checksum, ended)),
-      { signal, onProgress, concurrency: concurrency > 1 ? REQUESTS_PER_LANE * concurrency : 1, ...part },
+      { signal, onProgress, concurrency, ...part },
     );
   }
 

@@ -7,7 +7,7 @@ import { CfsError, hasCode } from '../../bytes/errors.ts';
 import { getXattr, listXattrs } from '../linux/xattr.ts';
 
 /** Where the files of a pull come from: an OSTree source, or stored commits of another composefs repository. */
-export interface ContentSource extends Pick<Source, 'concurrency' | 'openFile'>, Disposable {
+export interface ContentSource extends Pick<Source, 'concurrency' | 'openFile' | 'divide'>, Disposable {
   describe(): ContentSourceDescription;
 }
 

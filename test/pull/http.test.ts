@@ -1,12 +1,12 @@
 /** Pulls over HTTP: the same as from disk, through faults, interrupted, and of no more than is new. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { describe, test, type TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { openHttpSource } from '../../ostree/http/source.ts';
+import { HttpSource, openHttpSource } from '../../ostree/http/source.ts';
 import type { TransportOptions } from '../../ostree/http/options.ts';
 import type { PullOptions, PullResult } from '../../src/pull/pull.ts';
 import { Repository } from '../../src/repository/repository.ts';
@@ -111,6 +111,31 @@ describe('pullCommit() over HTTP', () => {
     using repository = await Repository.open(path);
     await assertClean(repository);
   });
+
+  for (const [name, fault] of [
+    ['wrong bytes', { kind: 'wrong-bytes' }],
+    ['pages', { kind: 'html' }],
+    ['bodies without end', { kind: 'endless' }],
+    ['other objects', { kind: 'redirect', to: '/swapped' }],
+  ] as const satisfies readonly (readonly [string, Fault])[]) {
+    test(`takes from the next mirror what the first gives as ${name}`, async (t) => {
+      using source = new HandmadeCommits();
+      const files = Array.from({ length: 30 }, (_, i) => [`f${i}`, source.file(noise(100 + 9000 * i, i))] as const);
+      const commit = source.commitFiles(...files);
+      copyFileSync(source.pathOf('file', files[3]![1]), join(source.path, 'swapped'));
+      const bad = await serve(t, source.path, ({ path }) =>
+        /\.(filez|dirtree|dirmeta|commit)$/.test(path) ? fault : undefined,
+      );
+      const good = await serve(t, source.path);
+      const both = new HttpSource({ kind: 'http', bases: [bad.url, good.url], transport: { ...quick, retries: 0 } });
+      const path = freshRepository();
+      const result = await pull(path, both, commit, { deltas: 'never' });
+      assert.deepEqual(result, await pull(freshRepository(), source.path, commit));
+      assert(objectRequests(bad).length > 0);
+      using repository = await Repository.open(path);
+      await assertClean(repository);
+    });
+  }
 
   const damages: readonly (readonly [name: string, suffix: string, fault: Fault, code: RegExp])[] = [
     ['a missing file', '.filez', { kind: 'status', status: 404 }, /^NOT_FOUND$/],
