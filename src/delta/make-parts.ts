@@ -16,7 +16,7 @@ import { compressXz } from './xz.ts';
 /** A large file is not told by copies unless they are this share of it. */
 const MIN_COPIED_SHARE = 0.1;
 
-/** @param onCompressed is told how many objects and bytes of the payload have been compressed since the last call. */
+/** @param onCompressed is told how many objects, and bytes of what they hold, have been compressed since the last call. */
 export function makeParts(
   job: PartJob,
   { group, objects }: PartTask,
@@ -141,18 +141,20 @@ function writePart(
   }
 }
 
-/** The payload; the objects of the part count as done in proportion to what of it was read. */
+/** The payload; what the part makes counts as done in proportion to what of it was read. */
 function* counted(
   part: Part,
   onCompressed: (objects: number, bytes: number) => void,
 ): Generator<Uint8Array, void, undefined> {
-  let bytes = 0;
-  let objects = 0;
+  let read = 0;
+  const told = { objects: 0, bytes: 0 };
   for (const chunk of part.payload()) {
     yield chunk;
-    bytes += chunk.length;
-    const done = Math.floor((part.objectCount * bytes) / part.size);
-    onCompressed(done - objects, chunk.length);
-    objects = done;
+    read += chunk.length;
+    const objects = Math.floor((part.objectCount * read) / part.size);
+    const bytes = Math.floor((part.usize * read) / part.size);
+    onCompressed(objects - told.objects, bytes - told.bytes);
+    told.objects = objects;
+    told.bytes = bytes;
   }
 }

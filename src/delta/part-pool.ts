@@ -31,7 +31,7 @@ function usualThreads(): number {
  */
 export async function makeAllParts(
   job: PartJob,
-  { groups, objectCount: total }: DeltaPlan,
+  { groups, objectCount: total, size: bytesTotal }: DeltaPlan,
   { threads = usualThreads(), signal, onProgress }: MakeOptions,
 ): Promise<MadeParts[]> {
   signal?.throwIfAborted();
@@ -58,7 +58,7 @@ export async function makeAllParts(
         if (message.kind === 'progress') {
           done += message.objects;
           bytes += message.bytes;
-          onProgress?.({ phase: 'delta', done, total, bytes });
+          onProgress?.({ phase: 'delta', done, total, bytes, bytesTotal });
         } else if (message.kind === 'made') {
           results[message.group] = message.made;
           give();
@@ -71,9 +71,9 @@ export async function makeAllParts(
       give();
     });
   try {
-    onProgress?.({ phase: 'delta', done, total, bytes });
+    onProgress?.({ phase: 'delta', done, total, bytes, bytesTotal });
     await Promise.race([Promise.all(workers.map(runWorker)), stop.promise]);
-    onProgress?.({ phase: 'delta', done: total, total, bytes });
+    onProgress?.({ phase: 'delta', done: total, total, bytes: bytesTotal, bytesTotal });
     return results;
   } finally {
     signal?.removeEventListener('abort', abort);

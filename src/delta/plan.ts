@@ -21,19 +21,21 @@ export interface PlannedSource {
   readonly same: boolean;
 }
 
-export type PlannedObject =
-  | {
-      readonly kind: 'metadata';
-      readonly type: 'dirtree' | 'dirmeta';
-      readonly checksum: OstreeChecksum;
-      readonly bytes: Uint8Array;
-    }
-  | {
-      readonly kind: 'file';
-      readonly checksum: OstreeChecksum;
-      readonly stored: StoredObject;
-      readonly source?: PlannedSource | undefined;
-    };
+export interface PlannedMetadata {
+  readonly kind: 'metadata';
+  readonly type: 'dirtree' | 'dirmeta';
+  readonly checksum: OstreeChecksum;
+  readonly bytes: Uint8Array;
+}
+
+export interface PlannedFile {
+  readonly kind: 'file';
+  readonly checksum: OstreeChecksum;
+  readonly stored: StoredObject;
+  readonly source?: PlannedSource | undefined;
+}
+
+export type PlannedObject = PlannedMetadata | PlannedFile;
 
 /** Objects that are worked on together. */
 export interface PlannedGroup {
@@ -45,6 +47,8 @@ export interface PlannedGroup {
 export interface DeltaPlan {
   readonly groups: readonly PlannedGroup[];
   readonly objectCount: number;
+  /** Bytes of metadata and of files. */
+  readonly size: number;
   /** Files that are fetched by themselves. */
   readonly fallbacks: readonly { readonly checksum: OstreeChecksum; readonly size: number }[];
 }
@@ -76,21 +80,23 @@ export function planDelta(from: DeltaEnd | undefined, to: DeltaEnd, options: Pla
   const sourced: PlannedObject[] = [];
   const whole: PlannedObject[] = [];
   const fallbacks: { checksum: OstreeChecksum; size: number }[] = [];
+  let size = metadata.reduce((sum, { bytes }) => sum + bytes.length, 0);
   for (const [checksum, file] of chooseSources(from, to)) {
     const { stored, source } = file;
-    const object: PlannedObject = { kind: 'file', checksum, stored: detached(stored), source };
-    if (isSymlinkMode(file.mode)) symlinks.push(object);
-    else if (source !== undefined) sourced.push(object);
-    else if (options.minFallbackSize > 0 && file.size > options.minFallbackSize) {
+    if (source === undefined && options.minFallbackSize > 0 && file.size > options.minFallbackSize) {
       fallbacks.push({ checksum, size: file.size });
-    } else whole.push(object);
+      continue;
+    }
+    const list = isSymlinkMode(file.mode) ? symlinks : source === undefined ? whole : sourced;
+    list.push({ kind: 'file', checksum, stored: detached(stored), source });
+    size += file.size;
   }
   const objects = [...metadata, ...sourced, ...whole, ...symlinks];
-  return { groups: group(objects, options.maxChunkSize), objectCount: objects.length, fallbacks };
+  return { groups: group(objects, options.maxChunkSize), objectCount: objects.length, size, fallbacks };
 }
 
-function newMetadata(from: CommitGraph | undefined, to: CommitGraph): PlannedObject[] {
-  const objects: PlannedObject[] = [];
+function newMetadata(from: CommitGraph | undefined, to: CommitGraph): PlannedMetadata[] {
+  const objects: PlannedMetadata[] = [];
   for (const type of ['dirmeta', 'dirtree'] as const) {
     const known = from?.[`${type}s`];
     for (const checksum of to[`${type}s`].keys()) {

@@ -11,6 +11,7 @@ import { DeltaFileSource } from '../../ostree/delta/file-source.ts';
 import { readCommit } from '../../src/commit/stored.ts';
 import { createDelta, type CreatedDelta, type CreateDeltaOptions } from '../../src/delta/create.ts';
 import { objectFile } from '../../src/repository/objects.ts';
+import type { Progress } from '../../src/progress.ts';
 import { pullCommit } from '../../src/pull/pull.ts';
 import { openLocalSource } from '../../src/pull/source.ts';
 import { Repository } from '../../src/repository/repository.ts';
@@ -158,18 +159,16 @@ describe('createDelta()', { skip }, () => {
     assert.deepEqual(siblings(path), []);
   });
 
-  test('counts all objects in its progress', async () => {
-    const seen: (readonly [number, number | undefined])[] = [];
-    const { parts } = await create({ onProgress: ({ done, total }) => seen.push([done, total]) });
-    const objects = parts.reduce((sum, { objectCount }) => sum + objectCount, 0);
-    assert.deepEqual(
-      [seen[0], seen.at(-1)],
-      [
-        [0, objects],
-        [objects, objects],
-      ],
-    );
-    assert(seen.every(([done], i) => i === 0 || done >= seen[i - 1]![0]));
+  test('counts all objects and bytes in its progress', async () => {
+    const seen: Progress[] = [];
+    const { parts, usize } = await create({ onProgress: (progress) => seen.push(progress) });
+    const total = parts.reduce((sum, { objectCount }) => sum + objectCount, 0);
+    const all = { phase: 'delta', total, bytesTotal: usize } as const;
+    assert.deepEqual(seen[0], { ...all, done: 0, bytes: 0 });
+    const end = { ...all, done: total, bytes: usize };
+    // What the workers counted, and what there was to count.
+    assert.deepEqual(seen.slice(-2), [end, end]);
+    assert(seen.every(({ done }, i) => i === 0 || done >= seen[i - 1]!.done));
   });
 });
 
