@@ -89,7 +89,14 @@ describe('a commit that is pulled in part', () => {
     assert.equal((await cfs('fsck')).code, 0);
   });
 
-  for (const command of [['dump'], ['compute-id'], ['create-image'], ['mount', '/mnt']]) {
+  for (const command of [
+    ['dump'],
+    ['compute-id'],
+    ['create-image'],
+    ['mount', '/mnt'],
+    ['ls', '/usr/bin'],
+    ['cat', '/usr/bin/su'],
+  ]) {
     it(`is refused by ${command[0]}`, async () => {
       const [name, ...rest] = command as [string, ...string[]];
       const { code, stdout, stderr } = await cfs('--json', 'ostree', name, os, ...rest);
@@ -99,6 +106,12 @@ describe('a commit that is pulled in part', () => {
       assert.match(error.message, /pull it again without --subpath/);
     });
   }
+
+  it('shows what is there of it', async () => {
+    const { code, stdout } = await cfs('ostree', 'ls', os, '/etc');
+    assert.deepEqual([code, stdout.includes('/etc/hostname')], [0, true]);
+    assert.equal((await cfs('ostree', 'cat', os, '/etc/hostname')).code, 0);
+  });
 
   it('gives images of its directories, which need a name', async () => {
     const nameless = await cfs('ostree', 'create-image', '--subpath', '/etc', os);
