@@ -6,11 +6,12 @@ import { listCommits } from '../commit/stored.ts';
 import type { ObjectStore } from '../repository/objects.ts';
 import { listRefs } from '../repository/refs.ts';
 import type { LoadCommand } from './commands.ts';
-import { action, type Context } from './context.ts';
+import { action, examples, type Context } from './context.ts';
 import { printable, writeLine } from './output.ts';
 
 export function define(command: Command, load: LoadCommand): void {
   command.argument('[word...]', 'words of a command line behind `cfs`, the last of them unfinished');
+  examples(command, 'cfs complete -- ostree pul');
   action(command, async (_: Context, words: readonly string[]) => {
     const { candidates, paths = false } = await complete(command.parent!, load, words);
     writeLine(paths ? 'paths' : 'words');

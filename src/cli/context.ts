@@ -4,7 +4,7 @@ import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { CfsError, hasCode, UnsupportedError } from '../../bytes/errors.ts';
-import type { LockHolder } from '../linux/flock.ts';
+import type { LockOptions } from '../repository/lock.ts';
 import { formatAlgorithm, type ErofsVersion } from '../repository/metadata.ts';
 import { Repository } from '../repository/repository.ts';
 import type { HashAlgorithm } from '../verity/object-id.ts';
@@ -20,6 +20,7 @@ interface GlobalOptions {
   readonly hash?: HashAlgorithm;
   readonly erofsVersion?: string;
   readonly requireVerity?: boolean;
+  readonly lockTimeout?: string;
   readonly upgrade: boolean;
   readonly json?: boolean;
   readonly quiet?: boolean;
@@ -125,9 +126,15 @@ export class Context {
     }
   }
 
-  get lockOptions(): { signal: AbortSignal; onWait: (holders: readonly LockHolder[]) => void } {
+  /** @throws CfsError USAGE unless the timeout is a number. */
+  get lockOptions(): LockOptions {
+    const { lockTimeout } = this.#options;
+    if (lockTimeout !== undefined && !/^\d{1,9}(\.\d+)?$/.test(lockTimeout)) {
+      throw usageError(`--lock-timeout ${lockTimeout}: expected a number of seconds`);
+    }
     return {
       signal: this.signal,
+      lockTimeout: lockTimeout === undefined ? undefined : Number(lockTimeout),
       onWait: (holders) => {
         const who = holders.map(({ pid, command }) => `process ${pid}${command === undefined ? '' : ` (${command})`}`);
         this.output.note(`Waiting for the repository's lock, held by ${who.join(', ') || 'another process'}`);

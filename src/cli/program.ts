@@ -19,6 +19,7 @@ function addGlobals(program: Command): void {
         '2',
       ]),
     )
+    .option('--lock-timeout <seconds>', "how long to wait while others hold the repository's lock (default: 300)")
     .option('--require-verity', 'refuse a repository without fs-verity')
     .option('--no-upgrade', 'refuse a repository of the old format, without meta.json')
     .option('--no-repo', 'use no repository; for commands that need none')

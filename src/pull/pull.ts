@@ -145,10 +145,11 @@ async function pullAll(
   }
 
   const [first, ...parents] = pulled as [PulledCommit, ...PulledCommit[]];
-  if (ref !== undefined) {
-    transaction.linkRef('streams', commitRef(ref), streamName(commit));
-    for (const parent of parents)
-      transaction.linkRef('streams', historyRef(ref, parent.commit), streamName(parent.commit));
+  // A commit that is pulled by its id is kept by a ref of that name, until it is untagged.
+  const root = ref ?? commit;
+  transaction.linkRef('streams', commitRef(root), streamName(commit));
+  for (const parent of parents) {
+    transaction.linkRef('streams', historyRef(root, parent.commit), streamName(parent.commit));
   }
   await enterPhase('sync', options);
   await transaction.commit();

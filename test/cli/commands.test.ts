@@ -68,7 +68,8 @@ const rows: readonly Row[] = [
   },
   {
     args: ['ostree', 'images'],
-    stdout: `NAME           COMMIT\ngolden/plain   ${plain}\ngolden/single  ${single}\n`,
+    // What was pulled by its id is kept by it.
+    stdout: new RegExp(`^NAME +COMMIT\n${plain}  ${plain}\ngolden/plain +${plain}\ngolden/single +${single}\n$`),
   },
   { args: ['ostree', 'images', '--json'], stdout: new RegExp(`"name": "golden/plain",\\s+"commit": "${plain}"`) },
   {

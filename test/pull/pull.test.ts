@@ -5,7 +5,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { promisify } from 'node:util';
-import { commitOfRef, listCommits, readCommit } from '../../src/commit/stored.ts';
+import { commitOfRef, findCommit, listCommits, readCommit, untagCommit } from '../../src/commit/stored.ts';
 import { openLocalSource } from '../../src/pull/source.ts';
 import { collectGarbage } from '../../src/repository/gc.ts';
 import { Repository } from '../../src/repository/repository.ts';
@@ -78,13 +78,22 @@ test('a pull of a stored commit under another ref writes that ref and fetches no
   ]);
 });
 
-test('a pull by commit id, by its beginning, or by REF^ writes no ref', async () => {
+test('what is pulled by commit id, by its beginning, or by REF^ is kept under its id until it is untagged', async () => {
   const path = freshRepository();
   for (const name of [commits['3']!, commits['3']!.slice(0, 10), `${os}^`, `${commits['3']}^`]) {
     assert.equal((await pull(path, goldenPath, name)).ref, undefined);
   }
   using repository = await Repository.open(path);
-  assert.deepEqual(listCommits(repository), []);
+  const ids = [commits['2']!, commits['3']!];
+  assert.deepEqual(
+    listCommits(repository),
+    ids.map((id) => ({ name: id, commit: id })),
+  );
+  await collectGarbage(repository);
+  untagCommit(repository, commits['2']!);
+  await collectGarbage(repository);
+  assert.equal(findCommit(repository, commits['2']!), undefined);
+  assert.notEqual(findCommit(repository, commits['3']!), undefined);
   assert.equal((await pull(path, goldenPath, os)).ref, os);
   assert.equal(commitOfRef(repository, os), commits['3']);
 });
