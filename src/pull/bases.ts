@@ -26,6 +26,7 @@ export class Bases {
   readonly #commits = new Map<OstreeChecksum, StoredCommit>();
   readonly #objects: ReadonlyMap<OstreeChecksum, StoredObject>[] = [];
   #index: ObjectIndex | undefined;
+  #enters = true;
   /** To be added when the others lack something. */
   #later: readonly OstreeChecksum[] = [];
 
@@ -58,14 +59,15 @@ export class Bases {
     this.#objects.push(objects);
   }
 
-  /** Asks the index for what the others lack, and enters in it what is found elsewhere. */
-  useIndex(index: ObjectIndex): void {
+  /** Asks the index for what the others lack, and enters in it what is found elsewhere, unless that is not wanted. */
+  useIndex(index: ObjectIndex, { enters = true }: { readonly enters?: boolean } = {}): void {
     this.#index = index;
+    this.#enters = enters;
   }
 
   /** Tells of an object that was fetched and verified, so that the next pull need not fetch it even if this one does not end. */
   enter(checksum: OstreeChecksum, stored: StoredObject): void {
-    this.#index?.add(checksum, stored);
+    if (this.#enters) this.#index?.add(checksum, stored);
   }
 
   /** Adds commits once they are needed, and while there is room for them. */

@@ -35,7 +35,7 @@ export interface PullTask {
   /** For a source that waits for a network. */
   readonly index: ObjectIndex | undefined;
   readonly references: References;
-  /** Files that are fetched before. */
+  /** Of a dry run, in which nothing is stored: the files that the commits before would have fetched. */
   readonly planned?: ReadonlySet<OstreeChecksum>;
 }
 
@@ -84,7 +84,7 @@ export async function openCommit(task: PullTask, checksum: OstreeChecksum, child
   const self = bases.add(checksum);
   if (ref !== undefined) bases.add(commitOfRef(repository, ref));
   if (options.base !== undefined) bases.add(findRequiredBase(repository, options.base));
-  if (index !== undefined) bases.useIndex(index);
+  if (index !== undefined) bases.useIndex(index, { enters: task.planned === undefined });
   else if (source.concurrency > 1) bases.addLater(newestCommits(repository, MAX_BASES));
   const delta = child === undefined ? await chooseDelta(task, checksum, bases, self) : undefined;
   if (delta !== undefined) {

@@ -1,7 +1,7 @@
 /** Pulls where there is little room: refused before content is fetched, or ended cleanly, and resumed. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, statfsSync, truncateSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, statfsSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -13,6 +13,9 @@ import { planPull } from '../../src/pull/dry-run.ts';
 import type { Progress } from '../../src/progress.ts';
 import { Repository } from '../../src/repository/repository.ts';
 import { Variant } from '../../gvariant/src/value.ts';
+import { openHttpSource } from '../../ostree/http/source.ts';
+import { FaultyServer } from '../ostree/http/faulty-server.ts';
+import { quick } from '../ostree/http/open-transport.ts';
 import { needs } from '../needs.ts';
 import { goldenPath } from '../ostree/golden.ts';
 import { freshRepository } from '../repository/support.ts';
@@ -205,6 +208,22 @@ describe('planPull()', () => {
         },
       );
     }
+  });
+
+  test('keeps nothing of what it read over a network', async (t) => {
+    const server = await FaultyServer.start({ files: goldenPath });
+    t.after(() => server[Symbol.asyncDispose]());
+    const path = freshRepository();
+    using repository = await Repository.open(path);
+    const asked = (): string[] =>
+      server.requests.splice(0).flatMap((each) => (each.path.endsWith('.dirtree') ? [each.path] : []));
+    for (let i = 0; i < 2; i++) {
+      using source = openHttpSource(server.url, quick);
+      const { fetch } = await planPull(repository, source, checksum, { deltas: 'never' });
+      assert.deepEqual([fetch.metadata, fetch.files], [44, 348]);
+      assert(asked().length > 30);
+    }
+    assert(!existsSync(join(path, 'objects')));
   });
 
   test('tells bytes where the commit does', async () => {
