@@ -11,9 +11,7 @@ import {
   XATTR_ESCAPED_OPAQUE,
   XATTR_ESCAPED_WHITEOUT,
   XATTR_ESCAPED_WHITEOUTS,
-  XATTR_METACOPY,
   XATTR_OPAQUE,
-  XATTR_REDIRECT,
   XATTR_USER_OPAQUE,
   XATTR_USER_WHITEOUT,
   XATTR_USER_WHITEOUTS,
@@ -21,7 +19,7 @@ import {
 } from './format.ts';
 import type { Rules } from './rules.ts';
 import type { Walk } from './walk.ts';
-import { XattrTable, type XattrName, type XattrPair, type XattrSet } from './xattr-table.ts';
+import { XattrTable, type XattrPair, type XattrSet } from './xattr-table.ts';
 
 /** Sum of costs above which C refuses to set one more xattr. */
 const MAX_SET_COST = 32767;
@@ -48,8 +46,6 @@ interface Own {
 export function planXattrs(walk: Walk, version: ImageVersion, rules: Rules): InodeXattrs {
   const table = new XattrTable(rules);
   const known = new Map<readonly Xattr[], Own>();
-  const metacopy = table.name(XATTR_METACOPY);
-  const redirect = table.name(XATTR_REDIRECT);
   const sets: (XattrSet | undefined)[] = [];
   let last: readonly Xattr[] | undefined;
   let own: Own = { pairs: [], set: undefined };
@@ -62,10 +58,9 @@ export function planXattrs(walk: Walk, version: ImageVersion, rules: Rules): Ino
     }
     let set: XattrSet | undefined;
     if (node.kind === 'file' && isExternal(node, rules)) {
-      const pairs = rules.e2 ? [] : own.pairs.slice();
-      pushExternal(pairs, table, metacopy, redirect, node, rules);
-      if (rules.e2) for (const pair of own.pairs) pairs.push(pair);
-      set = table.set(pairs);
+      const external = table.external(node.digest, redirectPath(node, rules));
+      // `concat` makes an array without room for more, of which there may be millions.
+      set = table.set(rules.e2 ? external.concat(own.pairs) : own.pairs.concat(external));
     } else if (node.kind === 'directory') {
       const markers = rules.e2
         ? []
@@ -108,17 +103,8 @@ function isAcl({ name }: Xattr, rules: Rules): boolean {
   return ACL_NAMES.some((acl) => (rules.aclByPrefix ? name.startsWith(acl) : name === acl));
 }
 
-function pushExternal(
-  pairs: XattrPair[],
-  table: XattrTable,
-  metacopy: XattrName,
-  redirect: XattrName,
-  { digest, payload }: RegularFile,
-  rules: Rules,
-): void {
-  pairs.push(digest === undefined ? table.pair(metacopy, '') : table.pair(metacopy, digest, 'metacopy'));
-  const path = rules.redirectFromDigest && digest !== undefined ? objectPath(digest) : payload;
-  if (path !== undefined) pairs.push(table.pair(redirect, path, 'redirect'));
+function redirectPath({ digest, payload }: RegularFile, rules: Rules): string | undefined {
+  return rules.redirectFromDigest && digest !== undefined ? objectPath(digest) : payload;
 }
 
 /** The algorithm number of the record around a digest. */

@@ -5,7 +5,16 @@
 import { CfsError } from '../../bytes/errors.ts';
 import { byteStringFrom, type ByteString } from '../tree/byte-string.ts';
 import type { Xattr } from '../tree/tree.ts';
-import { ESCAPED_PREFIX, OVERLAY_PREFIX, roundUp, XATTR_FILTER_SEED, XATTR_PREFIXES } from './format.ts';
+import type { ObjectId } from '../verity/object-id.ts';
+import {
+  ESCAPED_PREFIX,
+  OVERLAY_PREFIX,
+  roundUp,
+  XATTR_FILTER_SEED,
+  XATTR_METACOPY,
+  XATTR_PREFIXES,
+  XATTR_REDIRECT,
+} from './format.ts';
 import type { Rules } from './rules.ts';
 import { xxh32 } from './xxh32.ts';
 
@@ -53,9 +62,22 @@ const MAX_VALUE = 0xffff;
 /** What the count in an inode, a u16 of 4 bytes each after the first, can say. */
 const MAX_BODY = 12 + 4 * (0xffff - 1);
 
+/** The pairs by which overlayfs finds the object of a digest. */
+interface ObjectPairs {
+  metacopy: XattrPair | undefined;
+  redirect: XattrPair | undefined;
+}
+
+/** A path as that of an object, in either hash. */
+const objectPathForm = /^[0-9a-f]{2}\/(?:[0-9a-f]{62}|[0-9a-f]{126})$/;
+
 export class XattrTable {
   readonly #rules: Rules;
   readonly #names = new Map<ByteString, XattrName>();
+  /** By digest: one look-up for both, as most files have a digest of their own. */
+  readonly #objects = new Map<string, ObjectPairs>();
+  readonly #metacopy: XattrName;
+  readonly #redirect: XattrName;
   readonly #sets: XattrSet[] = [];
   /** Shared pairs in the order of the shared area. */
   shared: readonly XattrPair[] = [];
@@ -63,6 +85,33 @@ export class XattrTable {
 
   constructor(rules: Rules) {
     this.#rules = rules;
+    this.#metacopy = this.name(XATTR_METACOPY);
+    this.#redirect = this.name(XATTR_REDIRECT);
+  }
+
+  /** The pairs of an external file. @throws CfsError LIMIT */
+  external(digest: ObjectId | undefined, path: string | undefined): XattrPair[] {
+    if (digest === undefined) {
+      const metacopy = this.pair(this.#metacopy, '');
+      return path === undefined ? [metacopy] : [metacopy, this.#redirectTo(path)];
+    }
+    const object = this.#objectPairs(digest);
+    const metacopy = (object.metacopy ??= newPair(this.#metacopy, digest, 'metacopy'));
+    if (path === undefined) return [metacopy];
+    if (!isObjectPath(path, digest)) return [metacopy, this.#redirectTo(path)];
+    return [metacopy, (object.redirect ??= newPair(this.#redirect, path, 'redirect'))];
+  }
+
+  #redirectTo(path: string): XattrPair {
+    if (!objectPathForm.test(path)) return this.pair(this.#redirect, path, 'redirect');
+    const object = this.#objectPairs(path.slice(0, 2) + path.slice(3));
+    return (object.redirect ??= newPair(this.#redirect, path, 'redirect'));
+  }
+
+  #objectPairs(digest: string): ObjectPairs {
+    let object = this.#objects.get(digest);
+    if (object === undefined) this.#objects.set(digest, (object = { metacopy: undefined, redirect: undefined }));
+    return object;
   }
 
   /** @throws CfsError LIMIT */
@@ -81,14 +130,7 @@ export class XattrTable {
   /** @throws CfsError LIMIT */
   pair(name: XattrName, text: string, form: ValueForm = 'bytes'): XattrPair {
     let known = name.pairs.get(text);
-    if (known === undefined) {
-      const valueSize =
-        form === 'bytes' ? text.length : form === 'redirect' ? text.length + 1 : METACOPY_PREFIX_SIZE + text.length / 2;
-      if (valueSize > MAX_VALUE) throw limit(`the value of xattr ${name.name} has ${valueSize} bytes`);
-      const entrySize = roundUp(4 + name.suffix.length + valueSize, 4);
-      known = { name, form, text, valueSize, entrySize, uses: 0, offset: -1 };
-      name.pairs.set(text, known);
-    }
+    if (known === undefined) name.pairs.set(text, (known = newPair(name, text, form)));
     return known;
   }
 
@@ -121,6 +163,12 @@ export class XattrTable {
     for (const name of this.#names.values()) {
       for (const pair of name.pairs.values()) if (pair.uses > 1) shared.push(pair);
     }
+    for (const { metacopy, redirect } of this.#objects.values()) {
+      if (metacopy !== undefined && metacopy.uses > 1) shared.push(metacopy);
+      if (redirect !== undefined && redirect.uses > 1) shared.push(redirect);
+    }
+    // Everything is in a set or shared by now.
+    this.#objects.clear();
     shared.sort(this.#rules.e2 ? ascending : descending);
     let offset = 0;
     for (const pair of shared) {
@@ -144,6 +192,24 @@ export class XattrTable {
       set.bodySize = size;
     }
   }
+}
+
+function newPair(name: XattrName, text: string, form: ValueForm): XattrPair {
+  const valueSize =
+    form === 'bytes' ? text.length : form === 'redirect' ? text.length + 1 : METACOPY_PREFIX_SIZE + text.length / 2;
+  if (valueSize > MAX_VALUE) throw limit(`the value of xattr ${name.name} has ${valueSize} bytes`);
+  const entrySize = roundUp(4 + name.suffix.length + valueSize, 4);
+  return { name, form, text, valueSize, entrySize, uses: 0, offset: -1 };
+}
+
+/** True for `objectPath(digest)`. */
+function isObjectPath(path: string, digest: string): boolean {
+  return (
+    path.length === digest.length + 1 &&
+    path.charCodeAt(2) === 0x2f &&
+    digest.startsWith(path.slice(0, 2)) &&
+    path.endsWith(digest.slice(2))
+  );
 }
 
 function limit(problem: string): CfsError {
