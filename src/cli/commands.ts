@@ -52,6 +52,7 @@ export const commands: readonly CommandEntry[] = [
   { words: 'dump-files', summary: 'Show entries of an image as dump lines', load: () => import('./dump-files.ts') },
   { words: 'diff', summary: 'Explain how two trees or images differ', load: () => import('./diff.ts') },
   { words: 'mount', summary: 'Mount an image', load: () => import('./mount.ts') },
+  { words: 'copy', summary: 'Copy a commit from or to another repository', load: () => import('./copy.ts') },
   { words: 'cat', summary: 'Write the merged content of a split stream', load: () => import('./cat.ts') },
   { words: 'fsck', summary: 'Check the whole repository', load: () => import('./fsck.ts') },
   { words: 'gc', summary: 'Remove everything that no ref reaches', load: () => import('./gc.ts') },

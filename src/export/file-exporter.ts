@@ -6,7 +6,7 @@ import { decodeSizedHeader } from '../../ostree/file-header.ts';
 import { FileWriter, type FileWriterOptions, type HowWritten } from '../../ostree/local/write-file.ts';
 import type { FileServices } from '../../ostree/local/write-services.ts';
 import type { StoredObject } from '../commit/content.ts';
-import { reflink } from '../linux/ioctl.ts';
+import { tryReflink } from '../linux/ioctl.ts';
 import { setXattr } from '../linux/xattr.ts';
 import { openObject, type ObjectStore } from '../repository/objects.ts';
 import { ZlibDeflater } from './deflate.ts';
@@ -20,19 +20,6 @@ export interface ExportCounts {
   readonly reflinked: number;
   readonly present: number;
   readonly bytes: number;
-}
-
-/** What a file system says that cannot share blocks between two files. */
-const CANNOT_REFLINK = ['EXDEV', 'ENOTSUP', 'EOPNOTSUPP', 'EINVAL', 'ENOTTY', 'ENOSYS', 'EPERM', 'EACCES'];
-
-export function tryReflink(to: number, from: number): boolean {
-  try {
-    reflink(to, from);
-    return true;
-  } catch (error) {
-    if (!hasCode(error, ...CANNOT_REFLINK)) throw error;
-    return false;
-  }
 }
 
 const services: FileServices = { setXattr, reflink: tryReflink, deflater: (level) => new ZlibDeflater(level) };
