@@ -1,6 +1,16 @@
 /** How far a long operation is; passed to `onProgress` callbacks. */
 export interface Progress {
-  readonly phase: 'index' | 'metadata' | 'content' | 'image' | 'sync' | 'objects' | 'streams' | 'images' | 'delta';
+  readonly phase:
+    | 'index'
+    | 'metadata'
+    | 'content'
+    | 'image'
+    | 'sync'
+    | 'objects'
+    | 'streams'
+    | 'images'
+    | 'delta'
+    | 'delta parts';
   /** Objects done in this phase. */
   readonly done: number;
   /** All objects of this phase, once that is known. */

@@ -21,6 +21,7 @@ const verbs: Readonly<Record<Progress['phase'], string>> = {
   streams: 'Checking streams',
   images: 'Checking images',
   delta: 'Making delta',
+  'delta parts': 'Receiving delta parts',
 };
 
 /** 1536 → `1.5 KiB`. */

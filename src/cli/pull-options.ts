@@ -14,7 +14,7 @@ export interface PullCommandOptions {
   readonly dryRun?: boolean;
   readonly baseName?: string;
   /** False for `--no-delta`. */
-  readonly delta: boolean;
+  readonly delta?: boolean;
   readonly requireDeltas?: boolean;
   readonly disableStaticDeltas?: boolean;
   readonly requireStaticDeltas?: boolean;
@@ -65,7 +65,7 @@ function depth(text: string): number {
 }
 
 function deltaPolicy(options: PullCommandOptions): DeltaPolicy | undefined {
-  const never = !options.delta || options.disableStaticDeltas === true;
+  const never = options.delta === false || options.disableStaticDeltas === true;
   const required = options.requireDeltas === true || options.requireStaticDeltas === true;
   if (never && required) throw usageError('--no-delta and --require-deltas exclude each other');
   const whole = options.commitMetadataOnly !== true && options.subpath === undefined;

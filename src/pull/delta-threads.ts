@@ -38,7 +38,7 @@ export async function runDelta(job: DeltaJob, source: Source, options: DeltaRunO
   };
   const report = (): void =>
     onProgress?.({
-      phase: 'delta',
+      phase: 'delta parts',
       done: counters.done,
       total: job.parts.length,
       bytes: counters.bytes,
