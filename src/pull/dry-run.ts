@@ -61,6 +61,8 @@ export async function planPull(
     using index = source.concurrency > 1 ? await openIndex(repository, options) : undefined;
     using references = await References.open(options.references ?? [], options);
     const planned = new Set<OstreeChecksum>();
+    /** Objects of the commits so far that are there, or are metadata. */
+    const seen = new Set<OstreeChecksum>();
     const task: PullTask = { repository, source, ref, options, index, references, planned };
     const has = (id: ObjectId, size: number): boolean => objectSize(repository, id) === size;
     const commits: OstreeChecksum[] = [];
@@ -86,8 +88,11 @@ export async function planPull(
       fetch.content += fetched.content;
       delta ??= plan.delta?.fetch;
       fromReference += referenced.size;
-      stored.metadata += graph.objects.size - metadata.fetched;
-      stored.files += graph.files.size - missing.length;
+      for (const checksum of plan.objects.keys()) {
+        if (!seen.has(checksum)) stored[graph.objects.has(checksum) ? 'metadata' : 'files']++;
+        seen.add(checksum);
+      }
+      stored.metadata -= metadata.fetched;
       if (missing.length > 0) needed += estimate.stored;
       complete &&= estimate.complete;
       for (const file of missing) planned.add(file);

@@ -226,6 +226,11 @@ describe('planPull()', () => {
     assert(!existsSync(join(path, 'objects')));
   });
 
+  test('counts each object of several commits once', async () => {
+    const { fetch, stored } = await plan(freshRepository(), goldenPath, 'golden/x86_64/os', { depth: -1 });
+    assert.deepEqual([fetch.metadata + fetch.files, stored], [440, { metadata: 0, files: 0 }]);
+  });
+
   test('tells bytes where the commit does', async () => {
     const planned = await plan(freshRepository(), sized, 'sized');
     assert.deepEqual([planned.fetch.files, planned.fetch.content, planned.space.complete], [5, 29_896, true]);
