@@ -37,9 +37,8 @@ export function makeParts(
     if (builder.exceeds(job.maxChunkSize, bytes)) finish();
     return builder;
   };
-  const addWhole = (content: StoredContent, bytes: Uint8Array | undefined): void => {
-    const { checksum, header, size } = content;
-    partFor(size).addWhole(checksum, header, bytes === undefined ? content.piece : bytesPiece(bytes));
+  const addWhole = ({ checksum, header, size, piece }: StoredContent): void => {
+    partFor(size).addWhole(checksum, header, piece);
     counts.whole++;
   };
   const addCopies = (
@@ -68,13 +67,13 @@ export function makeParts(
       const copies = chunkCopies(old.chunks(), content.chunks());
       const copied = copies.reduce((sum, { length }) => sum + length, 0);
       if (copied >= MIN_COPIED_SHARE * content.size) addCopies(content, undefined, from, copies);
-      else addUnlike(content, undefined);
+      else addUnlike(content);
       return;
     }
     const bytes = content.read();
     const found = difference(old.read(), bytes, { patch: job.patches });
     if (found === undefined) {
-      addUnlike(content, bytes);
+      addUnlike(content);
     } else if (found.kind === 'copies') {
       addCopies(content, bytes, from, found.copies);
     } else {
@@ -82,10 +81,10 @@ export function makeParts(
       counts.patched++;
     }
   };
-  const addUnlike = (content: StoredContent, bytes: Uint8Array | undefined): void => {
+  const addUnlike = (content: StoredContent): void => {
     const { checksum, size } = content;
     if (job.minFallbackSize > 0 && size > job.minFallbackSize) fallbacks.push({ checksum, size });
-    else addWhole(content, bytes);
+    else addWhole(content);
   };
 
   for (const object of objects) {
@@ -95,7 +94,7 @@ export function makeParts(
     }
     const content = new StoredContent(job.store, object.checksum, object.stored);
     if (isSymlinkMode(content.header.mode)) partFor(0).addSymlink(content.checksum, content.header);
-    else if (object.source === undefined) addWhole(content, undefined);
+    else if (object.source === undefined) addWhole(content);
     else addSourced(content, object.source);
   }
   finish();

@@ -131,7 +131,8 @@ function findAnchors(source: Uint8Array, target: Uint8Array): Anchor[] {
     if (best >= SEED) {
       const found = bestAt - at;
       const kept = anchors.length === 0 ? 0 : matches(source, target, diagonal, at, at + best);
-      if (found !== diagonal && best <= kept + SWITCH_GAIN) {
+      const canKeep = found !== diagonal && at + best + diagonal <= source.length;
+      if (canKeep && best <= kept + SWITCH_GAIN) {
         // Going on as before is as good, though not exact.
         add(at, best, diagonal);
         continue;

@@ -66,6 +66,16 @@ describe('align()', () => {
     );
   });
 
+  test('does not follow a diagonal past the end of the old file', () => {
+    // On the old diagonal all but the last bytes match, which the old file no longer has; elsewhere it has them all.
+    const [start, end, tail] = [noise(300, 22), noise(11, 21), text('12345678')];
+    const source = new Uint8Array(Buffer.concat([end, tail, start, text('?'), end]));
+    const target = new Uint8Array(Buffer.concat([start, text('!'), end, tail]));
+    const alignments = align(source, target);
+    for (const { length, source: from } of alignments) assert(from + length <= source.length);
+    assert.deepEqual(applyPatch(source, encodePatch(source, target, alignments), target.length), target);
+  });
+
   test('finds what moved, to the byte', () => {
     const source = noise(10_000);
     const target = new Uint8Array(Buffer.concat([source.subarray(6000), noise(100, 7), source.subarray(0, 6000)]));
