@@ -32,6 +32,9 @@ export {
   type NamedCommit,
   type StoredCommit,
 } from './commit/stored.ts';
+export { digestStoreTask } from './directory/digest-store.ts';
+export { readRoot, rootImage, storeRoot, type RootOptions, type StoredRoot } from './directory/image.ts';
+export { readDirectory, type ReadDirectory, type ReadOptions } from './directory/read.ts';
 export { readImage } from './erofs/read.ts';
 export { writeImage } from './erofs/write.ts';
 export type { OnProgress, Progress } from './progress.ts';

@@ -14,7 +14,7 @@ export function define(command: Command): void {
 
 async function run(context: Context, path: string, name: string | undefined, flags: RootFlags): Promise<void> {
   using repository = await context.openRepository();
-  const options = { ...rootOptions(context, flags), version: context.erofsVersion, name };
+  const options = { ...rootOptions(context, flags), version: context.erofsVersion, name, lock: context.lockOptions };
   const { image, images, objects } = await storeRoot(repository, path, options);
   context.output.end();
   if (context.json) writeJson({ image, algorithm: repository.algorithm, images, objects, named: name });

@@ -155,7 +155,10 @@ export class ContentThreads implements AsyncDisposable {
           this.#failed(error instanceof Error ? error : new Error(String(error)));
           resolve();
         });
-        worker.once('exit', () => resolve());
+        worker.once('exit', (code) => {
+          if (code !== 0) this.#failed(new CfsError('SYSTEM', `A worker ended with code ${code}`));
+          resolve();
+        });
       });
       this.#workers.push({ worker, ended });
     }

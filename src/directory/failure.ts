@@ -12,9 +12,9 @@ export class ReadFailure extends CfsError {
   }
 }
 
-/** @param path as a byte string. */
+/** @param path as a byte string; empty for the root of the file system. */
 export function readFailure(path: string, error: unknown): ReadFailure {
-  const text = toUtf8(path as ByteString);
+  const text = toUtf8(path as ByteString) || '/';
   if (error instanceof CfsError) return new ReadFailure(error.code, text, error.message, error.facts, error.cause);
   return new ReadFailure('SYSTEM', text, (error as Error).message, {}, error);
 }

@@ -2,6 +2,7 @@
 import { UnsupportedError } from '../../bytes/errors.ts';
 import { writeImage } from '../erofs/write.ts';
 import type { OnProgress } from '../progress.ts';
+import type { LockOptions } from '../repository/lock.ts';
 import type { ErofsVersion } from '../repository/metadata.ts';
 import type { Repository } from '../repository/repository.ts';
 import type { Directory } from '../tree/tree.ts';
@@ -71,9 +72,13 @@ export interface StoredRoot {
 export async function storeRoot(
   repository: Repository,
   path: string,
-  options: RootOptions & { readonly version?: ErofsVersion | undefined; readonly name?: string | undefined },
+  options: RootOptions & {
+    readonly version?: ErofsVersion | undefined;
+    readonly name?: string | undefined;
+    readonly lock?: LockOptions | undefined;
+  },
 ): Promise<StoredRoot> {
-  using transaction = await repository.begin();
+  using transaction = await repository.begin(options.lock);
   const { algorithm, formats } = repository;
   const { root, objects } = await read(path, { algorithm, writer: transaction.writerOptions, batch: 0 }, options);
   options.onProgress?.({ phase: 'image', done: 0 });

@@ -112,7 +112,7 @@ class DirectoryReader {
   async read(path: string): Promise<Directory> {
     const bytes = byteString(path);
     try {
-      const root = this.#open(AT_FDCWD, bytes, bytes.replace(/(?<=.)\/+$/, ''));
+      const root = this.#open(AT_FDCWD, bytes, bytes.replace(/\/+$/, ''));
       for (let level = this.#stack.at(-1); level !== undefined; level = this.#stack.at(-1)) {
         const name = level.names[level.next++];
         if (name === undefined) {

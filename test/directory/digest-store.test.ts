@@ -27,7 +27,7 @@ test('every object of a store is whole, whenever its writer is killed; the next 
   mkdirSync(path);
   for (let i = 0; i < 600; i++) writeFileSync(join(path, `file${i}`), Buffer.alloc(100 + 97 * i, `${i} `));
   for (let i = 0; i < kills; i++) {
-    const child = spawn(process.execPath, [join(import.meta.dirname, 'kill-store.ts'), path, store], {
+    const child = spawn(process.execPath, [join(import.meta.dirname, 'read-child.ts'), path, store], {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     const exited = once(child, 'exit');

@@ -130,14 +130,9 @@ describe('readDirectory()', () => {
     writeFileSync(join(path, 'secret'), 'x'.repeat(100), { mode: 0 });
     spawnSync('chmod', ['755', base]);
     const nobody = ['--reuid=65534', '--regid=65534', '--clear-groups', '--bounding-set=-all', '--inh-caps=-all'];
-    const node = process.execPath;
-    const script = `const { readDirectory } = await import('${join(import.meta.dirname, '../../src/directory/read.ts')}');
-      await readDirectory('${path}', { content: { algorithm: 'sha256', batch: 0 }, threads: 1, hardLinks: true })
-        .catch(({ code, message }) => console.log(code, message));`;
-    const { stdout } = spawnSync('setpriv', [...nobody, node, '--input-type=module', '-e', script], {
-      encoding: 'utf8',
-    });
-    assert.equal(stdout, `SYSTEM Cannot read ${path}/secret: EACCES: permission denied, openat 'secret'\n`);
+    const child = [process.execPath, join(import.meta.dirname, 'read-child.ts'), path];
+    const { stdout } = spawnSync('setpriv', [...nobody, ...child], { encoding: 'utf8' });
+    assert.equal(stdout, `begun\nCannot read ${path}/secret: EACCES: permission denied, openat 'secret'\n`);
   });
 
   test('ends soon when it is told to', async () => {

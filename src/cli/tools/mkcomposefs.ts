@@ -119,7 +119,8 @@ class Mkcomposefs {
     const { path } = error.facts;
     const { cause } = error;
     if (error.facts['store'] !== undefined) return this.#fail(`cannot fill store: ${reason(cause)}`);
-    if (path === root && hasCode(cause, 'ENOTDIR')) return this.#fail(`cannot write file: ${reason(cause)}`);
+    if (path === root.replace(/(?<=.)\/+$/, '') && hasCode(cause, 'ENOTDIR'))
+      return this.#fail(`cannot write file: ${reason(cause)}`);
     return this.#fail(cause === undefined ? error.message : `error accessing ${path}: ${reason(cause)}`);
   }
 
