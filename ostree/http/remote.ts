@@ -10,7 +10,7 @@ import { parseHttpUrl, withoutCredentials } from './url.ts';
 const MAX_CONFIG_SIZE = 1024 * 1024;
 
 interface FileOptions {
-  readonly limit?: number;
+  readonly limit?: number | undefined;
   /** The file is named by its content. */
   readonly immutable?: boolean;
   /** It is an object or belongs to a delta: these may have base URLs of their own. */

@@ -7,6 +7,7 @@ import { type HashedMetadataType, loosePath, objectName, type MetadataType } fro
 import { verifyMetadataObject } from '../object-verify.ts';
 import { parseRefspec } from '../ref.ts';
 import type { FileObject, HttpSourceDescription, Source } from '../source.ts';
+import { BoundedFetch } from './bounded-fetch.ts';
 import { HttpDeltas } from './deltas.ts';
 import { defaults, type TransportOptions } from './options.ts';
 import { type BadCopies, Remote } from './remote.ts';
@@ -26,6 +27,7 @@ export class HttpSource implements Source {
   #description: HttpSourceDescription;
   readonly #remote: Remote;
   readonly #refs: RemoteRefs;
+  readonly #metadata = new BoundedFetch();
   readonly #slabs = new Slabs();
 
   /** `services` help to find refs; a source that only fetches objects needs none. */
@@ -81,7 +83,10 @@ export class HttpSource implements Source {
     const verify = (bytes: Uint8Array): void => {
       if (isHashed(type)) verifyMetadataObject(type, checksum, bytes);
     };
-    const bytes = await this.#remote.fetch(pathOf(type, checksum), { immutable: true, content: true, verify, signal });
+    const options = { immutable: true, content: true, verify, signal };
+    const bytes = await this.#metadata.run((limit) =>
+      this.#remote.fetch(pathOf(type, checksum), { ...options, limit }),
+    );
     if (bytes instanceof NotFoundError) throw this.#missing(type, checksum, bytes);
     return bytes;
   }
