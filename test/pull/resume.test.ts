@@ -109,14 +109,15 @@ describe('a pull over HTTP that is killed', () => {
 
   test(`fetches less than 2 % twice, and gives the same image: ${kills} kills`, async (t) => {
     const whole = await pull(freshRepository(), source.path, commit);
-    await using server = await SlowServer.start(source.path, 20);
+    // So few are on their way at a time (pull-child.ts) that what matters is what was finished.
+    await using server = await SlowServer.start(source.path, 10);
     let died = 0;
     let fetched = 0;
     let twice = 0;
     const one = async (n: number): Promise<void> => {
       const path = freshRepository();
       const client = `client${n}`;
-      if (await killed(path, server.url(client), 300 + Math.random() * 4000, 1 + (n % 2))) died++;
+      if (await killed(path, server.url(client), 300 + Math.random() * 3000, 1 + (n % 2))) died++;
       const before = new Map(server.sentTo(client));
       const result = await pull(path, openHttpSource(server.url(client)), commit);
       assert.deepEqual([result.image, result.stream], [whole.image, whole.stream]);
