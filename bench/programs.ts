@@ -10,6 +10,10 @@ export interface Program {
   init(repo: string): readonly string[];
   /** Pulls `what` (a ref or a commit checksum) from the OSTree repository `source`. */
   pull(repo: string, source: string, what: string): readonly string[];
+  /** What has to be said before a pull from a server. */
+  addRemote(repo: string, url: string): readonly (readonly string[])[];
+  /** Pulls objects, not deltas, from a server. */
+  pullRemote(repo: string, url: string, what: string): readonly string[];
 }
 
 export const cfsPath = join(import.meta.dirname, '../cfs');
@@ -19,6 +23,8 @@ function composefs(name: string, path: string): Program {
     name,
     init: (repo) => [path, '--repo', repo, 'init', '--algorithm', 'fsverity-sha256-12', '--insecure'],
     pull: (repo, source, what) => [path, '--repo', repo, 'ostree', 'pull-local', source, what],
+    addRemote: () => [],
+    pullRemote: (repo, url, what) => [path, '--repo', repo, 'ostree', 'pull', '--no-delta', url, what],
   };
 }
 
@@ -26,6 +32,8 @@ const ostree: Program = {
   name: 'ostree',
   init: (repo) => ['ostree', `--repo=${repo}`, 'init', '--mode=bare-user'],
   pull: (repo, source, what) => ['ostree', `--repo=${repo}`, 'pull-local', source, what],
+  addRemote: (repo, url) => [['ostree', `--repo=${repo}`, 'remote', 'add', '--no-gpg-verify', 'origin', url]],
+  pullRemote: (repo, _url, what) => ['ostree', `--repo=${repo}`, 'pull', '--disable-static-deltas', 'origin', what],
 };
 
 function find(name: string): string | undefined {

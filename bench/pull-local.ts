@@ -1,5 +1,5 @@
 /**
- * Times local pulls of a whole Debian system beside `ostree` and `cfsctl`, on tmpfs so that no disk takes part.
+ * Times pulls of a whole Debian system beside `ostree` and `cfsctl`, from disk and from a server, on tmpfs so that no disk takes part.
  *
  *     npm run bench -- [--runs N] [--only NAME] [--json]
  *
@@ -12,6 +12,7 @@ import { parseArgs } from 'node:util';
 import { readInput } from './input.ts';
 import { type Cost, measure } from './measure.ts';
 import { cfsPath, type Program, programs, run } from './programs.ts';
+import { pullFromServer, type Server, startServer } from './pull-http.ts';
 import { mountReflinkDisk } from './reflink-disk.ts';
 import { formatRows, type Row } from './table.ts';
 
@@ -82,6 +83,23 @@ const onTmpfs: readonly Case[] = [
     },
   },
 ];
+/** Where the commits are served, once they are. */
+let server: Server | undefined;
+
+function httpCase(name: string, place: 'url' | 'distantUrl', ref: 'debian/1' | 'debian/2', stored?: string): Case {
+  return {
+    name,
+    prepare: (program, { scratch }) =>
+      // By checksum: then nothing but the objects tells that the commits have to do with each other.
+      pullFromServer(program, join(scratch, 'repo'), server![place], input.refs[ref], stored),
+  };
+}
+const overHttp: readonly Case[] = [
+  httpCase('http-pull', 'url', 'debian/1'),
+  httpCase('http-20ms-pull', 'distantUrl', 'debian/1'),
+  // The older commit after the newer one, so that no parent tells what is stored.
+  httpCase('http-update', 'url', 'debian/1', 'debian/2'),
+];
 const onDisk: readonly Case[] = [
   { name: 'xfs-archive', prepare: (program) => pullOnDisk(program, 'archive') },
   { name: 'xfs-bare-user', prepare: (program) => pullOnDisk(program, 'bare-user') },
@@ -127,6 +145,12 @@ process.on('exit', () => rmSync(top, { recursive: true, force: true }));
 process.on('SIGINT', () => process.exit(130));
 cpSync(input.repo, archive, { recursive: true });
 runCases(onTmpfs.filter(wanted));
+if (overHttp.some(wanted)) {
+  const started = await startServer(top, archive);
+  server = started;
+  process.prependListener('exit', () => started[Symbol.dispose]());
+  runCases(overHttp.filter(wanted));
+}
 if (process.getuid?.() !== 0) {
   console.error('Not root: the rows on a reflinking disk are left out.');
 } else if (onDisk.some(wanted)) {

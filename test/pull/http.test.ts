@@ -1,17 +1,17 @@
 /** Pulls over HTTP: the same as from disk, through faults, interrupted, and of no more than is new. */
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
 import { copyFileSync, mkdirSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { describe, test, type TestContext } from 'node:test';
+import { before, describe, test, type TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { HttpSource, openHttpSource } from '../../ostree/http/source.ts';
 import type { TransportOptions } from '../../ostree/http/options.ts';
 import type { PullOptions, PullResult } from '../../src/pull/pull.ts';
 import { Repository } from '../../src/repository/repository.ts';
-import { needs, toolPath } from '../needs.ts';
+import { needs } from '../needs.ts';
+import { makeCertificates } from '../ostree/http/certificates.ts';
 import { FaultyServer, randomFaults, type Fault, type SeenRequest } from '../ostree/http/faulty-server.ts';
+import { startNginx } from '../../bench/nginx.ts';
 import { noise, quick } from '../ostree/http/open-transport.ts';
 import { goldenPath } from '../ostree/golden.ts';
 import { freshPath, freshRepository } from '../repository/support.ts';
@@ -199,32 +199,40 @@ describe('pullCommit() over HTTP', () => {
   }
 });
 
-describe('pullCommit() from nginx', { skip: needs('nginx') }, () => {
-  test('gives the same as from disk', async (t) => {
-    const folder = freshPath();
-    mkdirSync(folder);
-    const port = await freePort();
-    const paths = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(
-      (name) => `${name}_temp_path ${folder}/${name};`,
-    );
-    writeFileSync(
-      join(folder, 'nginx.conf'),
-      `user root; worker_processes 1; pid ${folder}/pid; error_log ${folder}/error.log;
-       events {} http { access_log off; ${paths.join(' ')}
-       server { listen 127.0.0.1:${port}; root ${goldenPath}; } }`,
-    );
-    const nginx = (...args: string[]): void => {
-      const { status, stderr } = spawnSync(toolPath('nginx')!, ['-c', join(folder, 'nginx.conf'), ...args], {
-        encoding: 'utf8',
-      });
-      assert.equal(status, 0, stderr);
-    };
-    nginx();
-    t.after(() => nginx('-s', 'stop'));
-    const path = freshRepository();
-    const result = await pullFrom(path, `http://127.0.0.1:${port}/`, os);
-    assert.deepEqual(result, await pull(freshRepository(), goldenPath, os));
+describe('pullCommit() from nginx', { skip: needs('nginx', 'openssl') }, () => {
+  const ways: readonly (readonly [name: string, line: RegExp, http2: boolean, secure: boolean, proxied: boolean])[] = [
+    ['over HTTP/1.1', /^HTTP\/1\.1 200 /, true, false, false],
+    ['over HTTP/2 with TLS', /^HTTP\/2\.0 200 /, true, true, false],
+    ['over HTTP/1.1 with TLS', /^HTTP\/1\.1 200 /, false, true, false],
+    ['through a proxy', /^proxy /, true, false, true],
+  ];
+  const fromDisk = new Map<string, PullResult>();
+  before(async () => {
+    for (const name of goldenNames) {
+      fromDisk.set(name, await pull(freshRepository(), goldenPath, expected.commits[name]!));
+    }
   });
+  for (const [way, line, http2, secure, proxied] of ways) {
+    test(`gives every golden commit the same ids as from disk, ${way}`, async (t) => {
+      const folder = freshPath();
+      mkdirSync(folder);
+      const certificates = makeCertificates(folder);
+      const nginx = await startNginx({ folder: join(folder, 'nginx'), root: goldenPath, certificates });
+      t.after(() => nginx[Symbol.dispose]());
+      const transport = {
+        http2,
+        tls: { caFile: certificates.ca },
+        ...(proxied ? { proxy: nginx.proxyUrl } : {}),
+      };
+      for (const name of goldenNames) {
+        const commit = expected.commits[name]!;
+        const result = await pullFrom(freshRepository(), secure ? nginx.secureUrl : nginx.url, commit, {}, transport);
+        assert.deepEqual(result, fromDisk.get(name));
+      }
+      const lines = readFileSync(nginx.log, 'utf8').split('\n');
+      assert(lines.filter((each) => line.test(each)).length > 100, lines.slice(0, 5).join('\n'));
+    });
+  }
 });
 
 function linkOf(fd: string): string {
@@ -233,12 +241,4 @@ function linkOf(fd: string): string {
   } catch {
     return '';
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
