@@ -11,6 +11,7 @@ export const EXIT_USAGE = 2;
 /** 128 and the number of the signal. */
 const EXIT_SIGINT = 130;
 const EXIT_SIGTERM = 143;
+export const EXIT_SIGPIPE = 141;
 
 export type EndingSignal = 'SIGINT' | 'SIGTERM';
 

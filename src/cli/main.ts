@@ -3,10 +3,11 @@
  *
  * A command's file is loaded when the command is dispatched, so that a run pays for no other command.
  */
+import { writeSync } from 'node:fs';
 import { basename } from 'node:path';
 import { packageVersion } from '../../ostree/version.ts';
 import { CfsError } from '../../bytes/errors.ts';
-import { end, EXIT_SIGPIPE, fail } from './failure.ts';
+import { describeFailure, end, exitCode, EXIT_SIGPIPE, fail } from './failure.ts';
 import type { ToolFile } from './tools/tool.ts';
 
 /** The programs this one is a drop-in for, by the name it is called by or by its first argument. */
@@ -42,7 +43,8 @@ const isJson = process.argv.includes('--json');
  */
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code === 'EPIPE') process.exit(EXIT_SIGPIPE);
-  void fail(new CfsError('SYSTEM', 'Cannot write the result', {}, error), isJson);
+  writeSync(2, describeFailure(new CfsError('SYSTEM', 'Cannot write the result', {}, error), isJson));
+  process.exit(exitCode(error));
 });
 // Nobody hears what is said there; the work goes on.
 process.stderr.on('error', () => undefined);

@@ -57,6 +57,14 @@ describe('cfs, started as a program', () => {
     assert.equal(run.stderr, '');
   });
 
+  it('does not call it success when the result could not be written', () => {
+    const run = spawnSync('sh', ['-c', `'${cfs}' --repo '${join(top, 'pipe')}' images >/dev/full`], {
+      encoding: 'utf8',
+    });
+    assert.equal(run.status, 7);
+    assert.match(run.stderr, /^Error: Cannot write the result\n/);
+  });
+
   it('gives all of a long result to a slow reader', () => {
     const repo = join(top, 'slow');
     spawnSync(cfs, ['-q', '--repo', repo, 'ostree', 'pull-local', source, 'golden/x86_64/os']);
