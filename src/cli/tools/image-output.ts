@@ -2,6 +2,7 @@
  * Where an image is written: stdout, or a file that gets its name, in place of what had it, when it is complete. What is no
  * regular file (a device, a named pipe) is written to as it is.
  */
+import { once } from 'node:events';
 import {
   closeSync,
   constants,
@@ -16,10 +17,10 @@ import {
 import { basename, dirname, join } from 'node:path';
 import { hasCode } from '../../../bytes/errors.ts';
 import { currentUmask, linkOpenFile, O_TMPFILE } from '../../linux/files.ts';
-import { results } from '../output.ts';
 
 export interface ImageOutput extends Disposable {
-  write(bytes: Uint8Array): void;
+  /** A promise from a pipe whose reader is slow. */
+  write(bytes: Uint8Array): void | Promise<void>;
   /** The image is complete. Without it, disposing leaves nothing behind. */
   commit(): void;
 }
@@ -35,7 +36,10 @@ export function openOutput(path: string): ImageOutput {
 
 function standardOutput(): ImageOutput {
   if (process.stdout.isTTY) throw new Error('stdout is a tty.  Refusing to use it');
-  return { write: (bytes) => results.write(bytes), commit: () => undefined, [Symbol.dispose]: () => undefined };
+  const write = async (bytes: Uint8Array): Promise<void> => {
+    if (!process.stdout.write(bytes)) await once(process.stdout, 'drain');
+  };
+  return { write, commit: () => undefined, [Symbol.dispose]: () => undefined };
 }
 
 function inPlace(path: string): ImageOutput {

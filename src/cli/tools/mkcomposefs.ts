@@ -37,7 +37,7 @@ class Mkcomposefs {
     const { image, printDigest } = this.#options;
     using output = image === undefined ? undefined : this.#openOutput(image);
     const tree = await this.#readTree();
-    const digest = this.#writeImage(tree, output);
+    const digest = await this.#writeImage(tree, output);
     output?.commit();
     if (printDigest) writeLine(digest);
   }
@@ -125,13 +125,13 @@ class Mkcomposefs {
   }
 
   /** Writes the image as it is made, and gives its digest if that is asked for. */
-  #writeImage(tree: Directory, output: ImageOutput | undefined): ObjectId {
+  async #writeImage(tree: Directory, output: ImageOutput | undefined): Promise<ObjectId> {
     const { minVersion, maxVersion, printDigest } = this.#options;
     try {
       const hasher = new VerityHasher('sha256');
       for (const chunk of imageChunks(planImage(tree, versions(minVersion, maxVersion)))) {
         if (printDigest) hasher.update(chunk);
-        output?.write(chunk);
+        await output?.write(chunk);
       }
       return hasher.digest();
     } catch (error) {
