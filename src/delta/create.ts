@@ -13,7 +13,8 @@ import type { Repository } from '../repository/repository.ts';
 import { Destination, type DeltaPlace } from './destination.ts';
 import type { FileCounts, MadePart } from './part-job.ts';
 import { makeAllParts, type MakeOptions } from './part-pool.ts';
-import { planDelta, type DeltaEnd } from './plan.ts';
+import { planDelta } from './plan.ts';
+import type { DeltaEnd } from './sources.ts';
 import { loadLiblzma } from './xz.ts';
 
 const MEGABYTE = 1_000_000;

@@ -1,18 +1,9 @@
 /** What a delta has to bring, and how: objects that the older commit lacks, each file with the old one that it may be made from. */
-import { CfsError } from '../../bytes/errors.ts';
 import type { OstreeChecksum } from '../../ostree/checksum.ts';
 import { decodeArchiveHeader, isSymlinkMode } from '../../ostree/file-header.ts';
-import { newFiles, pairByName } from '../../ostree/delta/make/pair.ts';
 import type { StoredObject } from '../commit/content.ts';
 import type { CommitGraph } from '../commit/graph.ts';
-import type { StoredCommit } from '../commit/stored.ts';
-import type { ObjectId } from '../verity/object-id.ts';
-
-/** A stored commit and its metadata. */
-export interface DeltaEnd {
-  readonly stored: StoredCommit;
-  readonly graph: CommitGraph;
-}
+import { filesWithSources, type DeltaEnd, type Source } from './sources.ts';
 
 export interface PlannedSource {
   readonly checksum: OstreeChecksum;
@@ -60,18 +51,10 @@ export interface PlanOptions {
   readonly minFallbackSize: number;
 }
 
-/** Files of fewer bytes are given as a whole: the checksum of a source takes half of that. */
-const MIN_PAIRED_SIZE = 64;
 /** Bytes that an object takes besides its content. */
 const OBJECT_SIZE = 64;
 /** What it costs to compress what is left of a file with a source, to that of a whole one. */
 const SOURCED_WORK = 1 / 4;
-
-interface StoredRegularFile {
-  readonly stored: StoredObject;
-  readonly size: number;
-  readonly mode: number;
-}
 
 /** @throws FormatError for a stored file that cannot be decoded; CfsError CORRUPT for one that is missing. */
 export function planDelta(from: DeltaEnd | undefined, to: DeltaEnd, options: PlanOptions): DeltaPlan {
@@ -81,18 +64,22 @@ export function planDelta(from: DeltaEnd | undefined, to: DeltaEnd, options: Pla
   const whole: PlannedObject[] = [];
   const fallbacks: { checksum: OstreeChecksum; size: number }[] = [];
   let size = metadata.reduce((sum, { bytes }) => sum + bytes.length, 0);
-  for (const [checksum, file] of chooseSources(from, to)) {
-    const { stored, source } = file;
+  for (const { file, source } of filesWithSources(from, to)) {
+    const { checksum, stored } = file;
     if (source === undefined && options.minFallbackSize > 0 && file.size > options.minFallbackSize) {
       fallbacks.push({ checksum, size: file.size });
       continue;
     }
     const list = isSymlinkMode(file.mode) ? symlinks : source === undefined ? whole : sourced;
-    list.push({ kind: 'file', checksum, stored: detached(stored), source });
+    list.push({ kind: 'file', checksum, stored: detached(stored), source: source && plannedSource(source) });
     size += file.size;
   }
   const objects = [...metadata, ...sourced, ...whole, ...symlinks];
   return { groups: group(objects, options.maxChunkSize), objectCount: objects.length, size, fallbacks };
+}
+
+function plannedSource({ checksum, stored, same }: Source): PlannedSource {
+  return { checksum, stored: detached(stored), same };
 }
 
 function newMetadata(from: CommitGraph | undefined, to: CommitGraph): PlannedMetadata[] {
@@ -105,82 +92,6 @@ function newMetadata(from: CommitGraph | undefined, to: CommitGraph): PlannedMet
     }
   }
   return objects;
-}
-
-interface FileWithSource extends StoredRegularFile {
-  readonly source: PlannedSource | undefined;
-}
-
-function chooseSources(from: DeltaEnd | undefined, to: DeltaEnd): Map<OstreeChecksum, FileWithSource> {
-  const oldTree = from === undefined ? undefined : treeOf(from);
-  const files = newFiles(treeOf(to), oldTree);
-  const news = new Map(files.map(({ checksum }) => [checksum, inspect(to, checksum)]));
-  const contents = from === undefined ? undefined : contentsOf(from);
-  const olds = new Map<OstreeChecksum, StoredRegularFile | undefined>();
-  const old = (checksum: OstreeChecksum): StoredRegularFile | undefined => {
-    if (!olds.has(checksum)) olds.set(checksum, usableSource(from!, checksum));
-    return olds.get(checksum);
-  };
-  const unpaired = files.filter(({ checksum, source }) => {
-    const { stored, size, mode } = news.get(checksum)!;
-    if (isSymlinkMode(mode) || size < MIN_PAIRED_SIZE) return false;
-    if (stored.object !== undefined && contents?.has(stored.object) === true) return false;
-    return source === undefined || old(source) === undefined;
-  });
-  const sizeOf = (checksum: OstreeChecksum, inOld: boolean): number | undefined =>
-    (inOld ? old(checksum) : news.get(checksum))?.size;
-  const pairs = oldTree === undefined ? undefined : pairByName(unpaired, oldTree, sizeOf);
-
-  const source = (checksum: OstreeChecksum, samePath: OstreeChecksum | undefined): PlannedSource | undefined => {
-    const { stored, size, mode } = news.get(checksum)!;
-    if (isSymlinkMode(mode) || size < MIN_PAIRED_SIZE) return undefined;
-    const same = stored.object === undefined ? undefined : contents?.get(stored.object);
-    if (same !== undefined) return { checksum: same.checksum, stored: detached(same.stored), same: true };
-    const chosen = samePath !== undefined && old(samePath) !== undefined ? samePath : pairs?.get(checksum);
-    if (chosen === undefined) return undefined;
-    return { checksum: chosen, stored: detached(old(chosen)!.stored), same: false };
-  };
-  return new Map(
-    files.map(({ checksum, source: samePath }) => [
-      checksum,
-      { ...news.get(checksum)!, source: source(checksum, samePath) },
-    ]),
-  );
-}
-
-function treeOf({ graph }: DeltaEnd): { root: OstreeChecksum; dirtrees: CommitGraph['dirtrees'] } {
-  return { root: graph.commit.rootTree, dirtrees: graph.dirtrees };
-}
-
-function inspect({ stored: { content, checksum: commit } }: DeltaEnd, checksum: OstreeChecksum): StoredRegularFile {
-  const stored = content.get(checksum);
-  if (stored === undefined) {
-    throw new CfsError('CORRUPT', `The stored commit ${commit} lacks its file object ${checksum}`, {
-      object: checksum,
-    });
-  }
-  const { size, header } = decodeArchiveHeader(stored.data, checksum);
-  return { stored, size, mode: header.mode };
-}
-
-/** The old file, if new ones may be made from it: who applies a delta must be able to read it, as any user. */
-function usableSource(from: DeltaEnd, checksum: OstreeChecksum): StoredRegularFile | undefined {
-  const file = inspect(from, checksum);
-  const isUsable = !isSymlinkMode(file.mode) && file.size >= MIN_PAIRED_SIZE && (file.mode & 0o004) !== 0;
-  return isUsable ? file : undefined;
-}
-
-/** The usable files whose content is an object, by that. */
-function contentsOf(
-  from: DeltaEnd,
-): Map<ObjectId, { readonly checksum: OstreeChecksum; readonly stored: StoredObject }> {
-  const contents = new Map<ObjectId, { checksum: OstreeChecksum; stored: StoredObject }>();
-  for (const checksum of from.graph.files) {
-    const stored = from.stored.content.get(checksum);
-    if (stored?.object === undefined || contents.has(stored.object)) continue;
-    if (usableSource(from, checksum) !== undefined) contents.set(stored.object, { checksum, stored });
-  }
-  return contents;
 }
 
 /** A copy that does not take the whole commit stream along to another thread. */
