@@ -72,7 +72,7 @@ async function tryKeeping(
   { decompressor, temporary }: PartServices,
   limit: number,
 ): Promise<OpenPayload | undefined> {
-  const store = new PayloadStore(temporary);
+  const store = new PayloadStore(temporary, limit);
   try {
     using file = new PartFile(part, format, decompressor, {
       write(piece) {

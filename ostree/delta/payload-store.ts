@@ -2,8 +2,8 @@
 import { writeSync } from 'node:fs';
 import type { OpenBytes } from './byte-window.ts';
 
-/** Bytes that are kept in memory. */
-const MEMORY = 8 * 1024 * 1024;
+/** Bytes that are kept in memory: what makers put into a part by default. */
+const MEMORY = 32 * 1024 * 1024;
 const FIRST_MEMORY = 64 * 1024;
 
 /** Makes files that nobody else sees. */
@@ -15,12 +15,15 @@ export interface TemporaryFiles {
 
 export class PayloadStore {
   readonly #temporary: TemporaryFiles;
+  readonly #first: number;
   #memory: Buffer = Buffer.alloc(0);
   #file: OpenBytes | undefined;
   #size = 0;
 
-  constructor(temporary: TemporaryFiles) {
+  /** @param expected bytes: memory is taken at once, but only what is written to becomes real. */
+  constructor(temporary: TemporaryFiles, expected: number) {
     this.#temporary = temporary;
+    this.#first = Math.max(FIRST_MEMORY, Math.min(expected, MEMORY));
   }
 
   get size(): number {
@@ -48,7 +51,7 @@ export class PayloadStore {
   }
 
   #grow(needed: number): void {
-    const larger = Buffer.allocUnsafeSlow(Math.max(needed, 2 * this.#memory.length, FIRST_MEMORY));
+    const larger = Buffer.allocUnsafeSlow(Math.max(needed, 2 * this.#memory.length, this.#first));
     this.#memory.copy(larger, 0, 0, this.#size);
     this.#memory = larger;
   }

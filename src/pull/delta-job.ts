@@ -15,6 +15,8 @@ const COUNTERS = 3;
 export interface WantedPart {
   readonly index: number;
   readonly held: Uint8Array;
+  /** What it makes, as the superblock has it. */
+  readonly unpackedSize: number;
   /** The place of its first object among those of all wanted parts. */
   readonly first: number;
 }

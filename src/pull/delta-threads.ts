@@ -9,12 +9,12 @@ import type { IngestedFile } from './file-ingest.ts';
 import { allEnded, breather, runInWorker, startWorker } from './threads.ts';
 
 const MAX_THREADS = 8;
-/** A worker costs more than to make so many bytes of objects. */
-const BYTES_PER_WORKER = 4 * 1024 * 1024;
+/** A worker costs as much as to make so many bytes of objects. */
+const BYTES_PER_WORKER = 32 * 1024 * 1024;
 const PROGRESS_INTERVAL = 100;
 
 export interface DeltaRunOptions {
-  /** The most threads, this one included. */
+  /** How many threads work on parts, this one included; without it, as many as pay. */
   readonly threads?: number | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: OnProgress | undefined;
@@ -50,9 +50,7 @@ export async function runDelta(job: DeltaJob, source: Source, options: DeltaRunO
   signal?.addEventListener('abort', stop);
   const timer = setInterval(report, PROGRESS_INTERVAL);
   report();
-  const most = Math.min(options.threads ?? Math.min(availableParallelism(), MAX_THREADS), job.parts.length);
-  const worthwhile = Math.floor(unpackedSize / BYTES_PER_WORKER);
-  const workers = Array.from({ length: Math.min(most - 1, worthwhile) }, () => startWorker(workerFile));
+  const workers = Array.from({ length: workersFor(job, options) }, () => startWorker(workerFile));
   try {
     await allEnded([
       ...workers.map((worker) => runInWorker(worker, job, collect, stop)),
@@ -69,4 +67,11 @@ export async function runDelta(job: DeltaJob, source: Source, options: DeltaRunO
   }
   signal?.throwIfAborted();
   report();
+}
+
+function workersFor({ parts }: DeltaJob, { threads, unpackedSize }: DeltaRunOptions): number {
+  if (threads !== undefined) return Math.max(0, Math.min(threads, parts.length) - 1);
+  // The largest part is not shared, so that workers only spare this thread the others.
+  const shared = unpackedSize - Math.max(0, ...parts.map((part) => part.unpackedSize));
+  return Math.min(availableParallelism(), MAX_THREADS, 1 + Math.floor(shared / BYTES_PER_WORKER)) - 1;
 }

@@ -37,7 +37,7 @@ interface Task {
 }
 
 interface Wanted {
-  readonly parts: readonly (WantedPart & { readonly part: DeltaPart })[];
+  readonly parts: readonly WantedPart[];
   /** The objects of all wanted parts, in order. */
   readonly objects: readonly ListedObject[];
 }
@@ -64,7 +64,7 @@ export async function applyDelta(
   };
   let run = 0;
   try {
-    const unpackedSize = parts.reduce((sum, { part }) => sum + part.unpackedSize, 0);
+    const unpackedSize = parts.reduce((sum, part) => sum + part.unpackedSize, 0);
     const space = measureSpace(path, options.minFreeSpace ?? DEFAULT_RESERVE);
     assertSpace(path, `static delta ${superblock.name}`, unpackedSize, space);
     const job: DeltaJob = {
@@ -73,7 +73,7 @@ export async function applyDelta(
       store: { path, algorithm: repository.algorithm, secure: repository.secure },
       space: spaceBudget(path, space),
       superblock: bytes,
-      parts: parts.map(({ index, held, first }) => ({ index, held, first })),
+      parts,
       ...deltaCounters(),
     };
     const { threads, signal, onProgress } = options;
@@ -91,13 +91,13 @@ export async function applyDelta(
 
 /** The parts that make something that is not there, and what they need not make. */
 function wantedParts(parts: readonly DeltaPart[], bases: Bases, writer: ObjectWriter): Wanted {
-  const wanted: Wanted['parts'][number][] = [];
+  const wanted: WantedPart[] = [];
   const objects: ListedObject[] = [];
   for (const part of parts) {
     const listed = Array.from(part.objects);
     const held = Uint8Array.from(listed, (object) => Number(isThere(object, bases, writer)));
     if (!held.includes(0)) continue;
-    wanted.push({ part, index: part.index, held, first: objects.length });
+    wanted.push({ index: part.index, held, unpackedSize: part.unpackedSize, first: objects.length });
     objects.push(...listed);
   }
   return { parts: wanted, objects };
