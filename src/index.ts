@@ -35,6 +35,8 @@ export {
 export { digestStoreTask } from './directory/digest-store.ts';
 export { readRoot, rootImage, storeRoot, type RootOptions, type StoredRoot } from './directory/image.ts';
 export { readDirectory, type ReadDirectory, type ReadOptions } from './directory/read.ts';
+export { createDelta, type CreateDeltaOptions, type CreatedDelta } from './delta/create.ts';
+export type { DeltaPlace } from './delta/destination.ts';
 export { readImage } from './erofs/read.ts';
 export { writeImage } from './erofs/write.ts';
 export type { OnProgress, Progress } from './progress.ts';
