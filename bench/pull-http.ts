@@ -24,6 +24,9 @@ export async function startServer(top: string, root: string): Promise<Server> {
     child.stdout.once('data', (data: Buffer) => resolve(Number(data.toString())));
     child.once('exit', () => reject(new Error('The delaying proxy ended')));
   });
+  // It is no reason for this process to go on.
+  child.stdout.destroy();
+  child.unref();
   return {
     url: nginx.url,
     distantUrl: `http://127.0.0.1:${port}`,
