@@ -59,7 +59,7 @@ function makeTree(at: string): void {
   }
 }
 
-describe('cfs ostree commit', { skip: needs('ostree', 'root') }, () => {
+describe('cfs ostree commit', { skip: needs('ostree', 'root', 'xz') }, () => {
   const tree = join(base, 'tree');
   const real = join(base, 'real');
   before(() => {
