@@ -28,6 +28,11 @@ export class HttpDeltas implements DeltaSource {
     return summary?.listsStaticDeltas === true ? Array.from(summary.staticDeltas(to)) : undefined;
   }
 
+  /** All deltas that the summary lists; those of delta indexes need not be among them. */
+  async listSummary(signal?: AbortSignal): Promise<readonly KnownDelta[]> {
+    return Array.from((await this.#refs.summary(signal))?.staticDeltas() ?? []);
+  }
+
   async readSuperblock({ from, to }: DeltaPair, signal?: AbortSignal): Promise<Uint8Array | undefined> {
     const path = `${deltaFolder(from, to)}/superblock`;
     const bytes = await this.#remote.fetch(path, { content: true, limit: MAX_SUPERBLOCK_SIZE, signal });

@@ -2,7 +2,6 @@
 import { NotFoundError } from '../../bytes/errors.ts';
 import { isChecksum, type OstreeChecksum } from '../checksum.ts';
 import { decodeCommit } from '../commit.ts';
-import type { DeltaSource } from '../delta/source.ts';
 import { type HashedMetadataType, loosePath, objectName, type MetadataType } from '../object-type.ts';
 import { verifyMetadataObject } from '../object-verify.ts';
 import { parseRefspec } from '../ref.ts';
@@ -23,7 +22,7 @@ export function openHttpSource(url: string, transport: TransportOptions = {}): H
 export class HttpSource implements Source {
   readonly location: string;
   readonly concurrency: number;
-  readonly deltas: DeltaSource;
+  readonly deltas: HttpDeltas;
   #description: HttpSourceDescription;
   readonly #remote: Remote;
   readonly #refs: RemoteRefs;

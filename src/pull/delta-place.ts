@@ -38,12 +38,13 @@ function placeOf(source: Source, list: DeltaPlace['list']): DeltaPlace {
 
 /** What the summary lists, and the delta indexes of the commits that refs lead to. */
 async function listRemote(source: HttpSource, signal: AbortSignal | undefined): Promise<KnownDelta[]> {
+  const commits = new Set((await source.listRefs(signal)).values());
   const found = new Map<string, KnownDelta>();
-  for (const commit of new Set((await source.listRefs(signal)).values())) {
-    for (const delta of (await source.deltas.listDeltas(commit, signal)) ?? []) {
-      found.set(deltaName(delta.from, delta.to), delta);
-    }
-  }
+  const add = (deltas: readonly KnownDelta[] = []): void => {
+    for (const delta of deltas) found.set(deltaName(delta.from, delta.to), delta);
+  };
+  add(await source.deltas.listSummary(signal));
+  for (const commit of commits) add(await source.deltas.listDeltas(commit, signal));
   return Array.from(found.values());
 }
 
