@@ -3,7 +3,6 @@
  * it, so that no content crosses a thread. Results travel in batches of a few flat arrays.
  */
 import type { OstreeChecksum } from '../../ostree/checksum.ts';
-import type { SerializedError } from '../../bytes/errors.ts';
 import type { ObjectWriterOptions } from '../repository/object-writer.ts';
 import type { ObjectId } from '../verity/object-id.ts';
 import type { IngestedFile } from './file-ingest.ts';
@@ -122,13 +121,6 @@ export interface WorkerTask {
   /** How many threads work on the job. */
   readonly threads: number;
 }
-
-/** What a worker says. */
-export type WorkerMessage =
-  | { readonly kind: 'results'; readonly batch: ResultBatch }
-  /** All results were sent. */
-  | { readonly kind: 'end' }
-  | { readonly kind: 'error'; readonly error: SerializedError };
 
 /** Files per batch: a batch is a message, so neither too few nor too many. */
 const BATCH = 2048;

@@ -10,7 +10,7 @@ import { runLanes } from './lanes.ts';
 import { FileIngest, type IngestedFile } from './file-ingest.ts';
 import { isUnusable, type ContentSource } from './source.ts';
 import { takeSpace, type SpaceBudget } from './space.ts';
-import type { Breathe } from './threads.ts';
+import type { Breathe } from '../threads.ts';
 
 type StoredContent = Extract<FileContent, { kind: 'file' }>;
 

@@ -5,7 +5,7 @@ import { batchResults, JobCounters, type ContentJob, type ResultBatch, type Work
 import { runContentLoop } from './content-loop.ts';
 import type { IngestedFile } from './file-ingest.ts';
 import type { ContentSource } from './source.ts';
-import { allEnded, breather, runInWorker, startWorker, type StartedWorker } from './threads.ts';
+import { allEnded, breather, runInWorker, startWorker, type StartedWorker } from '../threads.ts';
 
 const MAX_THREADS = 8;
 /** A worker costs more than these many files. */

@@ -14,7 +14,7 @@ import { deltaSources } from './delta-sources.ts';
 import { FileIngest } from './file-ingest.ts';
 import { liblzma } from './liblzma.ts';
 import { measureSpace } from './space.ts';
-import type { Breathe } from './threads.ts';
+import type { Breathe } from '../threads.ts';
 
 /** Bytes of an inline part that are unpacked at a time. */
 const PIECE_SIZE = 64 * 1024;

@@ -6,7 +6,7 @@ import { batchResults, type ResultBatch } from './content-job.ts';
 import { DeltaCounters, type DeltaJob } from './delta-job.ts';
 import { runDeltaLoop } from './delta-loop.ts';
 import type { IngestedFile } from './file-ingest.ts';
-import { allEnded, breather, runInWorker, startWorker } from './threads.ts';
+import { allEnded, breather, runInWorker, startWorker } from '../threads.ts';
 
 const MAX_THREADS = 8;
 /** A worker costs as much as to make so many bytes of objects. */

@@ -1,8 +1,7 @@
-/** Threads that share a job: this one, and workers beside it. */
+/** Threads that share a job: one that has other things to do too, and workers beside it. */
 import { setImmediate } from 'node:timers/promises';
-import { Worker } from 'node:worker_threads';
-import { CfsError, deserializeError } from '../../bytes/errors.ts';
-import type { ResultBatch, WorkerMessage } from './content-job.ts';
+import { parentPort, Worker } from 'node:worker_threads';
+import { CfsError, deserializeError, serializeError, type SerializedError } from '../bytes/errors.ts';
 
 /** Milliseconds of work after which this thread lets timers, signals and messages in. */
 const BREATH = 50;
@@ -27,6 +26,13 @@ export async function allEnded(threads: readonly Promise<void>[]): Promise<void>
   throw errors.find((error) => !(error instanceof CfsError && error.code === 'CANCELLED')) ?? errors[0];
 }
 
+/** What a worker says. */
+type WorkerMessage =
+  | { readonly kind: 'results'; readonly batch: unknown }
+  /** All results were sent. */
+  | { readonly kind: 'end' }
+  | { readonly kind: 'error'; readonly error: SerializedError };
+
 export interface StartedWorker {
   readonly worker: Worker;
   /** Why it ended, if it was not because it had done its part. */
@@ -37,7 +43,7 @@ export function startWorker(file: URL): StartedWorker {
   const worker = new Worker(file);
   const ended = new Promise<Error>((resolve) => {
     worker.once('error', resolve);
-    worker.once('exit', (code) => resolve(new CfsError('SYSTEM', `A content worker ended with code ${code}`)));
+    worker.once('exit', (code) => resolve(new CfsError('SYSTEM', `A worker thread ended with code ${code}`)));
   });
   return { worker, ended };
 }
@@ -49,7 +55,7 @@ export function startWorker(file: URL): StartedWorker {
 export function runInWorker(
   { worker, ended: death }: StartedWorker,
   task: unknown,
-  collect: (batch: ResultBatch) => void,
+  collect: (batch: never) => void,
   stop: () => void,
 ): Promise<void> {
   return new Promise((resolve, reject) => {
@@ -63,7 +69,7 @@ export function runInWorker(
     };
     worker.on('message', (message: WorkerMessage) => {
       if (message.kind === 'results') {
-        collect(message.batch);
+        collect(message.batch as never);
       } else if (message.kind === 'end') {
         ended = true;
         resolve();
@@ -73,5 +79,19 @@ export function runInWorker(
     });
     void death.then(failed);
     worker.postMessage(task);
+  });
+}
+
+/** All that a worker does: waits for its one task, works on it, and ends. */
+export function workOnce(work: (task: never, emit: (batch: unknown) => void) => Promise<void>): void {
+  const port = parentPort!;
+  const post = (message: WorkerMessage): void => port.postMessage(message);
+  port.once('message', (task: never) => {
+    void work(task, (batch) => post({ kind: 'results', batch }))
+      .then(
+        () => post({ kind: 'end' }),
+        (error: unknown) => post({ kind: 'error', error: serializeError(error) }),
+      )
+      .finally(() => port.close());
   });
 }
