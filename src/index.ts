@@ -20,7 +20,7 @@ export type { OstreeChecksum } from '../ostree/checksum.ts';
 export type { TransportOptions } from '../ostree/http/options.ts';
 export { HttpSource, openHttpSource } from '../ostree/http/source.ts';
 export type { Source } from '../ostree/source.ts';
-export { checkCommitStream } from './commit/check.ts';
+export { commitKnowledge } from './commit/check.ts';
 export { createCommitImage, createSubtreeImage, storedTree, type CreatedImage } from './commit/image.ts';
 export { isStoredInPart } from './commit/partial.ts';
 export {

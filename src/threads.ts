@@ -86,8 +86,8 @@ export function runInWorker(
 export function workOnce(work: (task: never, emit: (batch: unknown) => void) => Promise<void>): void {
   const port = parentPort!;
   const post = (message: WorkerMessage): void => port.postMessage(message);
-  port.once('message', (task: never) => {
-    void work(task, (batch) => post({ kind: 'results', batch }))
+  port.once('message', (task: unknown) => {
+    void work(task as never, (batch) => post({ kind: 'results', batch }))
       .then(
         () => post({ kind: 'end' }),
         (error: unknown) => post({ kind: 'error', error: serializeError(error) }),

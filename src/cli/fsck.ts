@@ -1,6 +1,6 @@
 /** `cfs fsck`: checks the whole repository. */
 import type { Command } from 'commander';
-import { checkCommitStream } from '../commit/check.ts';
+import { commitKnowledge } from '../commit/check.ts';
 import { checkRepository } from '../repository/fsck.ts';
 import { formatReport, isClean, reportJson } from '../repository/fsck-report.ts';
 import { action, examples, type Context } from './context.ts';
@@ -17,7 +17,7 @@ async function run(context: Context, options: { readonly metadataOnly?: boolean 
   using repository = await context.openRepository();
   const report = await checkRepository(repository, {
     metadataOnly: options.metadataOnly,
-    checkStream: (name, stream) => checkCommitStream(repository, name, stream),
+    streams: commitKnowledge(repository),
     onProgress: context.output.onProgress,
     ...context.lockOptions,
   });

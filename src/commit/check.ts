@@ -1,26 +1,50 @@
 /**
- * What `fsck` checks of a commit stream beyond its form: the metadata graph and the small files against their OSTree
- * checksums, the sizes of the objects of large files (their content is checked with all objects), and that the image which
- * the stream names is the image of this commit. composefs-rs up to 0.9.4 stores a wrong one for commits with extended
+ * What `fsck` checks of a commit stream beyond its form: the metadata graph and all files against their OSTree checksums (large
+ * ones in the same reading as their objects, so not without the objects), and that the image which the stream names is the image of
+ * this commit. composefs-rs up to 0.9.4 stores a wrong one for commits with extended
  * attributes.
  */
 import { CfsError } from '../../bytes/errors.ts';
 import type { OstreeChecksum } from '../../ostree/checksum.ts';
+import { decodeSizedHeader } from '../../ostree/file-header.ts';
 import { ContentType } from '../../splitstream/format.ts';
 import type { Splitstream } from '../../splitstream/read.ts';
 import { readImageHeader } from '../erofs/read-header.ts';
+import type { StreamKnowledge, ToldSum } from '../repository/fsck.ts';
 import { objectSize, readObject, type ObjectStore } from '../repository/objects.ts';
 import type { Directory } from '../tree/tree.ts';
 import type { ObjectId } from '../verity/object-id.ts';
 import { commitOfStream, readCommitStream } from './commit-stream.ts';
-import type { StoredObject } from './content.ts';
+import type { CommitContent, StoredObject } from './content.ts';
 import { buildImage } from './image.ts';
 import { inspectStoredFile } from './stored-file.ts';
 import { storedGraph } from './stored.ts';
 import { commitTree } from './tree.ts';
 
+/** For `checkRepository`. */
+export function commitKnowledge(store: ObjectStore): StreamKnowledge {
+  return {
+    check: (name, stream) => checkCommitStream(store, name, stream),
+    sums: commitSums,
+    isPartial: (name, stream) => contentOf(name, stream)?.partial === true,
+  };
+}
+
+function contentOf(name: string, stream: Splitstream): CommitContent | undefined {
+  const commit = stream.contentType === ContentType.ostreeCommit ? commitOfStream(name) : undefined;
+  return commit === undefined ? undefined : readCommitStream(stream, commit).content;
+}
+
+/** The checksums of the files whose contents are objects. */
+function* commitSums(name: string, stream: Splitstream): Generator<ToldSum, void, undefined> {
+  for (const [sum, { data, object }] of contentOf(name, stream)?.entries() ?? []) {
+    if (object === undefined) continue;
+    yield { what: 'file object', sum, object, head: decodeSizedHeader(data, sum).hashedHeader };
+  }
+}
+
 /** Descriptions of what is wrong with the stream; nothing for streams that hold no commit. */
-export async function checkCommitStream(store: ObjectStore, name: string, stream: Splitstream): Promise<string[]> {
+async function checkCommitStream(store: ObjectStore, name: string, stream: Splitstream): Promise<string[]> {
   if (stream.contentType !== ContentType.ostreeCommit) return [];
   const commit = commitOfStream(name);
   if (commit === undefined) return ['holds a commit, but is not named by one'];

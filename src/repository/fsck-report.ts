@@ -40,6 +40,8 @@ export interface FsckReport {
   readonly imagesCorrupted: number;
   readonly brokenLinks: number;
   readonly missingObjects: number;
+  /** Streams that know that something is missing in them, as paths; nothing is wrong with that. */
+  readonly partial: readonly string[];
   readonly problems: readonly Problem[];
 }
 
@@ -64,11 +66,12 @@ export function formatReport(report: FsckReport): string {
   ];
   if (report.brokenLinks > 0) lines.push(`broken symlinks: ${report.brokenLinks}`);
   if (report.missingObjects > 0) lines.push(`missing objects: ${report.missingObjects}`);
+  if (report.partial.length > 0) lines.push(`partial commits: ${report.partial.length}`);
   lines.push(isClean(report) ? 'status: ok' : `status: ${problems.length} error(s)`);
   return [...lines, ...problems.map((problem) => `  - ${formatProblem(problem)}`)].join('\n');
 }
 
-/** The object that `--json` prints, keys in the order of composefs-rs. */
+/** The object that `--json` prints, keys in the order of composefs-rs, then ours. */
 export function reportJson(report: FsckReport): Record<string, unknown> {
   return {
     ok: isClean(report),
@@ -82,5 +85,6 @@ export function reportJson(report: FsckReport): Record<string, unknown> {
     broken_links: report.brokenLinks,
     missing_objects: report.missingObjects,
     errors: report.problems.map(formatProblem),
+    partial: report.partial,
   };
 }

@@ -3,34 +3,54 @@
  * image and every ref. Reads only, except that a complete check without findings among the objects settles the doubts that a
  * power failure left (unsynced.ts).
  */
-import { closeSync, lstatSync, openSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { setImmediate as pause } from 'node:timers/promises';
 import { CfsError, hasCode } from '../../bytes/errors.ts';
 import { readChunks, verifyStreamSize, type Splitstream } from '../../splitstream/read.ts';
 import { imageObjects } from '../erofs/objects.ts';
-import { measureVerity } from '../linux/ioctl.ts';
-import { isObjectId, objectPath, type ObjectId } from '../verity/object-id.ts';
+import { objectPath, type ObjectId } from '../verity/object-id.ts';
+import { checkJob } from './check-job.ts';
+import { checkObjects } from './check-threads.ts';
+import { ContentSumsBuilder } from './content-sums.ts';
 import type { FsckReport, Problem, ProblemKind } from './fsck-report.ts';
 import { linkedObject, type LinkKind } from './layout.ts';
 import { listDirectory, readLink } from './links.ts';
 import type { LockOptions } from './lock.ts';
-import { measureFile } from './measure.ts';
 import { parseMetadata } from './metadata.ts';
+import { listObjects, objectAt, objectCount } from './object-table.ts';
 import { objectSize, readObject } from './objects.ts';
 import { exists } from './reachable.ts';
 import type { Repository } from './repository.ts';
-import { readStreamObject } from './streams.ts';
+import { listStreams, readStreamObject } from './streams.ts';
 import { listMarks, removeMarks } from './unsynced.ts';
 
 export interface FsckOptions extends LockOptions {
   /** Leave out the objects. */
   readonly metadataOnly?: boolean | undefined;
-  /** Further checks of what a stream holds, by its content type; gives descriptions of what is wrong. May throw CfsError. */
-  readonly checkStream?:
-    | ((name: string, stream: Splitstream) => Iterable<string> | Promise<Iterable<string>>)
-    | undefined;
+  /** Looks into streams too. */
+  readonly streams?: StreamKnowledge | undefined;
   readonly onProgress?: ((progress: FsckProgress) => void) | undefined;
+}
+
+/** What can be told of streams by their content type. */
+export interface StreamKnowledge {
+  /** Descriptions of what is wrong with the content of a stream. May throw CfsError. */
+  check(name: string, stream: Splitstream): Iterable<string> | Promise<Iterable<string>>;
+  /** What the stream says of the contents of its objects. May throw CfsError. */
+  sums?(name: string, stream: Splitstream): Iterable<ToldSum>;
+  /** True for a stream that knows that something is missing in it. May throw CfsError. */
+  isPartial?(name: string, stream: Splitstream): boolean;
+}
+
+/** A SHA-256 sum of the content of an object, with a head in front of it. */
+export interface ToldSum {
+  /** For messages: `file object`. */
+  readonly what: string;
+  /** 64 hex digits. */
+  readonly sum: string;
+  readonly object: ObjectId;
+  readonly head: Uint8Array;
 }
 
 export interface FsckProgress {
@@ -65,7 +85,11 @@ class Check {
     brokenLinks: 0,
     missingObjects: 0,
   };
+  readonly #partial: string[] = [];
   #bytes = 0;
+  #sums: ContentSumsBuilder | undefined;
+  /** What was computed instead, by the position of the sum. */
+  readonly #wrongSums = new Map<number, string>();
 
   constructor(repository: Repository, options: FsckOptions) {
     this.#repository = repository;
@@ -77,7 +101,7 @@ class Check {
     if (this.#options.metadataOnly !== true) await this.#objects();
     await this.#links('streams', (name, id) => this.#stream(name, id));
     await this.#links('images', (name, id) => this.#image(name, id));
-    return { metadata, ...this.#count, problems: this.#problems };
+    return { metadata, ...this.#count, partial: this.#partial, problems: this.#problems };
   }
 
   #report(kind: ProblemKind, path: string, detail?: string): void {
@@ -86,9 +110,8 @@ class Check {
 
   /** Lets others run, and ends the check if it was cancelled. */
   async #step(phase: FsckProgress['phase'], done: number, total: number): Promise<void> {
-    const { signal, onProgress } = this.#options;
-    if (signal?.aborted === true) throw new CfsError('CANCELLED', 'The check was cancelled', {}, signal.reason);
-    onProgress?.({ phase, done, total, bytes: this.#bytes });
+    this.#throwIfCancelled();
+    this.#options.onProgress?.({ phase, done, total, bytes: this.#bytes });
     if (done % 64 === 0) await pause();
   }
 
@@ -113,26 +136,36 @@ class Check {
   }
 
   async #objects(): Promise<void> {
-    const { path, algorithm } = this.#repository;
+    const { path, algorithm, secure } = this.#repository;
+    const { signal, onProgress } = this.#options;
     const foreign = listMarks(path).filter(({ state }) => state === 'foreign');
-    const files = listDirectory(join(path, 'objects'))
-      .filter(({ name, type }) => type === 'directory' && /^[0-9a-f]{2}$/.test(name))
-      .flatMap((prefix) =>
-        listDirectory(join(path, 'objects', prefix.name)).map(({ name }) => `${prefix.name}/${name}`),
-      );
-    for (const [i, file] of files.entries()) {
-      this.#count.objectsChecked++;
-      const id = file.replace('/', '');
-      const problem = isObjectId(id, algorithm)
-        ? this.#object(join(path, 'objects', file), id)
-        : (['object-invalid-name', `expected ${algorithm === 'sha256' ? 62 : 126} lower-case hex digits`] as const);
-      if (problem !== undefined) {
-        this.#count.objectsCorrupted++;
-        this.#report(problem[0], `objects/${file}`, problem[1]);
+    const problems: Problem[] = [];
+    const wanted = `expected ${algorithm === 'sha256' ? 62 : 126} lower-case hex digits`;
+    const table = listObjects(path, algorithm, (file) => {
+      problems.push({ kind: 'object-invalid-name', path: `objects/${file}`, detail: wanted });
+    });
+    const total = objectCount(table);
+    this.#sums = await this.#toldSums(new ContentSumsBuilder(table));
+    const findings = await checkObjects(checkJob(path, secure, table, this.#sums?.finish()), {
+      signal,
+      onProgress: (done, bytes) => {
+        this.#bytes = bytes;
+        onProgress?.({ phase: 'objects', done, total, bytes });
+      },
+    });
+    for (const finding of findings) {
+      if ('position' in finding) {
+        this.#wrongSums.set(finding.position, finding.actual);
+        continue;
       }
-      await this.#step('objects', i + 1, files.length);
+      const { index, kind, detail } = finding;
+      problems.push({ kind, path: `objects/${objectPath(objectAt(table, index))}`, detail });
     }
-    if (this.#count.objectsCorrupted === 0 && foreign.length > 0) {
+    problems.sort((a, b) => (a.path < b.path ? -1 : 1));
+    this.#problems.push(...problems);
+    this.#count.objectsChecked = total + problems.filter(({ kind }) => kind === 'object-invalid-name').length;
+    this.#count.objectsCorrupted = problems.length;
+    if (problems.length === 0 && foreign.length > 0) {
       try {
         removeMarks(
           path,
@@ -144,28 +177,27 @@ class Check {
     }
   }
 
-  #object(file: string, id: ObjectId): readonly [ProblemKind, string?] | undefined {
-    const { secure, algorithm } = this.#repository;
-    let fd: number;
-    try {
-      const stat = lstatSync(file);
-      if (!stat.isFile()) return ['object-open-failed', 'not a regular file'];
-      this.#bytes += stat.size;
-      fd = openSync(file, 'r');
-    } catch (error) {
-      // Removed in between by hand: nothing is wrong with it.
-      return hasCode(error, 'ENOENT') ? undefined : ['object-open-failed', (error as Error).message];
+  /** What all streams say of the contents of objects. Streams that cannot be read are reported later. */
+  async #toldSums(builder: ContentSumsBuilder): Promise<ContentSumsBuilder | undefined> {
+    const { streams } = this.#options;
+    if (streams?.sums === undefined) return undefined;
+    for (const { name, id } of listStreams(this.#repository)) {
+      try {
+        for (const { object, head, sum } of streams.sums(name, readStreamObject(this.#repository, id))) {
+          builder.add(object, head, sum);
+        }
+      } catch (error) {
+        if (!(error instanceof CfsError) && !hasCode(error, 'EIO', 'EISDIR', 'EACCES')) throw error;
+      }
+      await pause();
+      this.#throwIfCancelled();
     }
-    try {
-      const measured = measureVerity(fd);
-      if (secure && typeof measured === 'string') return ['object-verity-missing'];
-      const actual = typeof measured === 'string' ? measureFile(fd, algorithm) : measured.digest;
-      return actual === id ? undefined : ['object-digest-mismatch', `measured ${actual}`];
-    } catch (error) {
-      return ['object-verity-failed', (error as Error).message];
-    } finally {
-      closeSync(fd);
-    }
+    return builder;
+  }
+
+  #throwIfCancelled(): void {
+    const { signal } = this.#options;
+    if (signal?.aborted === true) throw new CfsError('CANCELLED', 'The check was cancelled', {}, signal.reason);
   }
 
   /** All links of a kind, first level and refs. */
@@ -244,14 +276,26 @@ class Check {
       // Sizes say nothing while objects are missing; the chunks are looked at all the same.
       if (complete) verifyStreamSize(stream, (object) => objectSize(this.#repository, object as ObjectId) ?? 0);
       else readChunks(stream).toArray();
-      for (const problem of (await this.#options.checkStream?.(name, stream)) ?? []) {
+      const { streams } = this.#options;
+      for (const problem of (await streams?.check(name, stream)) ?? []) {
         this.#report('stream-read-failed', path, problem);
       }
+      if (this.#wrongSums.size > 0) this.#reportSums(path, streams?.sums?.(name, stream) ?? []);
+      if (streams?.isPartial?.(name, stream) === true) this.#partial.push(path);
     } catch (error) {
       if (!(error instanceof CfsError)) throw error;
       this.#report('stream-read-failed', path, error.message);
     }
     return this.#problems.length === before;
+  }
+
+  #reportSums(path: string, sums: Iterable<ToldSum>): void {
+    for (const { what, sum, object, head } of sums) {
+      // What is known already is only looked up.
+      const actual = this.#wrongSums.get(this.#sums?.add(object, head, sum) ?? 0);
+      if (actual === undefined) continue;
+      this.#report('stream-read-failed', path, `corrupted ${what} ${sum}: its object ${object} gives ${actual}`);
+    }
   }
 
   #image(name: string, id: ObjectId): boolean {

@@ -5,13 +5,14 @@
  * objects: one that is killed leaves no stream that lacks its objects. Temporary entries of killed writers go too,
  * and what the object index knows of what is gone.
  */
-import { lstatSync, readdirSync, unlinkSync } from 'node:fs';
+import { lstatSync, unlinkSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { setImmediate as pause } from 'node:timers/promises';
-import { CfsError, hasCode } from '../../bytes/errors.ts';
+import { CfsError } from '../../bytes/errors.ts';
 import { isObjectId, type ObjectId } from '../verity/object-id.ts';
 import { TEMPORARY_FILE, TEMPORARY_LINK, TEMPORARY_OBJECT, type LinkKind } from './layout.ts';
 import { syncDirectories } from './links.ts';
+import { listNames, objectFiles, shownName } from './object-files.ts';
 import { pruneIndex } from './index-prune.ts';
 import type { LockOptions } from './lock.ts';
 import { exists, findReachable, type Reachable } from './reachable.ts';
@@ -112,15 +113,14 @@ function* deadObjects(
   algorithm: Repository['algorithm'],
   warnings: string[],
 ): Generator<{ file: string; size: number }, void, undefined> {
-  for (const prefix of list(join(path, 'objects'))) {
-    if (!/^[0-9a-f]{2}$/.test(prefix)) continue;
+  for (const { prefix, names } of objectFiles(path)) {
     const directory = join(path, 'objects', prefix);
-    for (const name of list(directory)) {
+    for (const name of names) {
       const id = prefix + name;
-      const file = join(directory, name);
       if (!isObjectId(id, algorithm)) {
-        warnings.push(`${file} is no object, and stays`);
+        warnings.push(`${join(directory, shownName(name))} is no object, and stays`);
       } else if (!live.has(id)) {
+        const file = join(directory, name);
         const stat = lstatSync(file);
         if (stat.isDirectory()) warnings.push(`${file} is a directory, and stays`);
         else yield { file, size: stat.size };
@@ -129,18 +129,9 @@ function* deadObjects(
   }
 }
 
-function list(directory: string): string[] {
-  try {
-    return readdirSync(directory);
-  } catch (error) {
-    if (hasCode(error, 'ENOENT', 'ENOTDIR')) return [];
-    throw error;
-  }
-}
-
 /** Under the exclusive lock nobody is writing: what is temporary was left by somebody killed. */
 function removeTemporary(directory: string, ...prefixes: readonly string[]): void {
-  for (const name of list(directory)) {
+  for (const name of listNames(directory)) {
     if (prefixes.some((prefix) => name.startsWith(prefix))) unlinkSync(join(directory, name));
   }
 }

@@ -7,7 +7,7 @@ import { linkOpenFile, O_TMPFILE, renameNoReplace } from '../linux/files.ts';
 import { enableVerity, measureVerity } from '../linux/ioctl.ts';
 import { algorithmNumber, isObjectId, type HashAlgorithm } from '../verity/object-id.ts';
 import { TEMPORARY_FILE, temporaryName } from './layout.ts';
-import { listDirectory } from './links.ts';
+import { objectFiles } from './object-files.ts';
 import { formatMetadata, newMetadata, parseMetadata, type Metadata } from './metadata.ts';
 
 export interface MetadataFile {
@@ -109,13 +109,11 @@ function seal(fd: number, algorithm: HashAlgorithm, path: string): void {
 
 /** What the first object of a repository without `meta.json` tells; undefined if it has none. */
 export function inferMetadata(root: string): MetadataFile | undefined {
-  const objects = join(root, 'objects');
-  for (const prefix of listDirectory(objects)) {
-    if (prefix.type !== 'directory' || !/^[0-9a-f]{2}$/.test(prefix.name)) continue;
-    for (const { name } of listDirectory(join(objects, prefix.name))) {
-      const algorithm = (['sha256', 'sha512'] as const).find((each) => isObjectId(prefix.name + name, each));
+  for (const { prefix, names } of objectFiles(root)) {
+    for (const name of names) {
+      const algorithm = (['sha256', 'sha512'] as const).find((each) => isObjectId(prefix + name, each));
       if (algorithm === undefined) continue;
-      const fd = openSync(join(objects, prefix.name, name), 'r');
+      const fd = openSync(join(root, 'objects', prefix, name), 'r');
       try {
         // composefs-rs makes these repositories ones of EROFS format 1.
         return { metadata: newMetadata(algorithm), secure: typeof measureVerity(fd) === 'object' };

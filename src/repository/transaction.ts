@@ -16,8 +16,9 @@ import { syncfs } from '../linux/files.ts';
 import { verityDigest } from '../verity/digest.ts';
 import { isObjectId, objectPath, type ObjectId } from '../verity/object-id.ts';
 import { assertRefName, assertStreamName, type LinkKind } from './layout.ts';
-import { listDirectory, placeLink, syncDirectories } from './links.ts';
+import { placeLink, syncDirectories } from './links.ts';
 import type { Release } from './lock.ts';
+import { listNames } from './object-files.ts';
 import { ObjectWriter, type ObjectWriterOptions } from './object-writer.ts';
 import { findStream } from './streams.ts';
 import { hasImage } from './images.ts';
@@ -58,7 +59,7 @@ export class Transaction {
     const suspect = listMarks(store.path).some(({ state }) => state === 'foreign');
     const { algorithm, secure } = store;
     const objects = join(store.path, 'objects');
-    const prefixes = new Set(listDirectory(objects).map(({ name }) => name));
+    const prefixes = new Set(listNames(objects));
     this.writerOptions = { objects, algorithm, secure, suspect, fsync: fsync === 'full', prefixes };
     this.writer = new ObjectWriter(this.writerOptions);
     try {

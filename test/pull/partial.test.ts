@@ -7,7 +7,7 @@ import { before, describe, test } from 'node:test';
 import type { OstreeChecksum } from '../../ostree/checksum.ts';
 import { loosePath } from '../../ostree/object-type.ts';
 import { encodeCommitStream, streamName } from '../../src/commit/commit-stream.ts';
-import { checkCommitStream } from '../../src/commit/check.ts';
+import { commitKnowledge } from '../../src/commit/check.ts';
 import { createCommitImage, createSubtreeImage, storedTree } from '../../src/commit/image.ts';
 import { isStoredInPart } from '../../src/commit/partial.ts';
 import { commitOfRef, listCommits, readCommit, tagCommit, untagCommit } from '../../src/commit/stored.ts';
@@ -38,7 +38,7 @@ const [newest, middle, oldest] = ['3', '2', '1'].map((name) => expected.commits[
 /** Everything is in order, also for what commits must hold. */
 async function assertSound(repository: Repository): Promise<void> {
   const { problems } = await checkRepository(repository, {
-    checkStream: (name, stream) => checkCommitStream(repository, name, stream),
+    streams: commitKnowledge(repository),
   });
   assert.deepEqual(problems, []);
 }
@@ -225,7 +225,7 @@ describe('a commit that is stored in part', () => {
     transaction.linkStream(streamName(newest), transaction.storeBytes(bytes));
     await transaction.commit();
     const { problems } = await checkRepository(repository, {
-      checkStream: (name, stream) => checkCommitStream(repository, name, stream),
+      streams: commitKnowledge(repository),
     });
     assert.deepEqual(
       problems.map(({ detail }) => detail),
