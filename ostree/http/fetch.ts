@@ -58,9 +58,6 @@ export interface FetchResult {
   readonly joined: boolean;
 }
 
-/** The reason of the signal that ends fetches at the deadline. */
-export const deadlinePassed = new Error('The deadline has passed');
-
 /** How a mirror failed. */
 interface Bad {
   readonly failure: Failure;
@@ -96,7 +93,7 @@ export class Fetch implements Receiver {
   #askedForPart = false;
   #head: Head | undefined;
 
-  /** @param signal aborts with `deadlinePassed`, a CfsError, or the reason that the caller of the request gave. */
+  /** @param signal aborts with a CfsError, or the reason that the caller of the request gave. */
   constructor(services: FetchServices, request: FetchRequest, sink: Sink, limit: number, signal: AbortSignal) {
     this.#services = services;
     this.#request = request;
@@ -120,7 +117,6 @@ export class Fetch implements Receiver {
 
   #stopped(reason: unknown): unknown {
     const url = this.#url;
-    if (reason === deadlinePassed) return new FetchError(url, 'not done before the deadline', this.#attempts);
     if (reason !== this.#request.signal?.reason) return reason;
     return new CfsError('CANCELLED', `Cancelled fetching ${url}`, { url }, reason);
   }

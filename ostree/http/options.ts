@@ -36,8 +36,6 @@ export interface TransportOptions {
   readonly lowSpeedTime?: number;
   /** How long a request may wait for one mirror, over several attempts, without a single new byte. Cannot be turned off. */
   readonly watchdog?: number;
-  /** When everything must be done, in milliseconds since the epoch; 0 for any time, as long as there is progress. */
-  readonly deadline?: number;
   /** Further rounds through the mirrors after the first. */
   readonly retries?: number;
   /** False: try again only after HTTP 408 and 500. */
@@ -79,7 +77,6 @@ export const defaults = {
   lowSpeedLimit: 1000,
   lowSpeedTime: 30_000,
   watchdog: 120_000,
-  deadline: 0,
   retries: 5,
   retryAll: true,
   backoff: 500,
@@ -109,7 +106,6 @@ export function settle(options: TransportOptions): Settings {
   const natural = [
     'lowSpeedLimit',
     'lowSpeedTime',
-    'deadline',
     'retries',
     'backoff',
     'backoffMax',

@@ -6,7 +6,7 @@
  * between rounds a maximum, rounds a number.
  */
 import { CfsError } from '../../bytes/errors.ts';
-import { deadlinePassed, Fetch, type FetchRequest, type FetchResult, type FetchServices, type Sink } from './fetch.ts';
+import { Fetch, type FetchRequest, type FetchResult, type FetchServices, type Sink } from './fetch.ts';
 import { Mirrors } from './mirrors.ts';
 import { settle, type TransportOptions } from './options.ts';
 import { Origins } from './origins.ts';
@@ -14,9 +14,6 @@ import { Requester } from './requester.ts';
 import { RequestHeaders } from './request-headers.ts';
 
 export const MAX_METADATA_SIZE = 128 * 1024 * 1024;
-
-/** The longest time that a timer takes. */
-const MAX_TIMEOUT = 2 ** 31 - 1;
 
 export interface FetchedBytes extends FetchResult {
   /** The body; empty with status 304. */
@@ -34,7 +31,6 @@ export class Transport implements AsyncDisposable {
   readonly #origins: Origins;
   readonly #services: FetchServices;
   readonly #closing = new AbortController();
-  readonly #deadline: NodeJS.Timeout | undefined;
   readonly #signals = new WeakMap<AbortSignal, AbortSignal>();
 
   /** @throws RangeError for numbers that make no sense, CfsError USAGE for unusable header fields, I/O errors of the named files. */
@@ -44,10 +40,6 @@ export class Transport implements AsyncDisposable {
     this.#origins = new Origins(settings);
     const requester = new Requester(settings, this.#origins, new RequestHeaders(settings));
     this.#services = { requester, mirrors: new Mirrors(), bases: new Map() };
-    if (settings.deadline > 0) {
-      const left = Math.min(Math.max(0, settings.deadline - Date.now()), MAX_TIMEOUT);
-      this.#deadline = setTimeout(() => this.#closing.abort(deadlinePassed), left).unref();
-    }
   }
 
   /** From now on only the given part of the connections: other transports use the rest. */
@@ -99,7 +91,6 @@ export class Transport implements AsyncDisposable {
 
   /** Cancels what runs and closes all connections. */
   async close(): Promise<void> {
-    clearTimeout(this.#deadline);
     this.#closing.abort(new CfsError('CANCELLED', 'The transport was closed'));
     await this.#origins.close();
   }

@@ -30,8 +30,9 @@ describe('stored commits', () => {
   });
   after(() => repository.close());
 
-  test('listCommits() gives refs by name, and commits without a ref not at all', () => {
+  test('listCommits() gives refs by name; what was pulled by its id has that for a name', () => {
     assert.deepEqual(listCommits(repository), [
+      { name: commits['1'], commit: commits['1'] },
       { name: 'golden/plain', commit: commits['plain'] },
       { name: 'golden/x86_64/os', commit: commits['3'] },
     ]);

@@ -112,15 +112,6 @@ suite('a transport that always fails', () => {
     assert.ok(server.requests.length >= 2 && server.requests.length <= 4, `${server.requests.length} requests`);
   });
 
-  test('ends at its deadline, however slowly it gets on', async (t) => {
-    const server = await openServer(t, { a: body }, { fault: () => ({ kind: 'drip', every: 10 }) });
-    const fetch = openTransport(t, { deadline: Date.now() + 200 }).fetchBytes({ bases: [server.url], path: 'a' });
-    await assert.rejects(
-      fetch,
-      (error: unknown) => error instanceof FetchError && /before the deadline/.test(error.message),
-    );
-  });
-
   test('ends when an HTTPS server never finishes the handshake', async (t) => {
     const server = createServer(() => undefined);
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
