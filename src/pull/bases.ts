@@ -96,7 +96,7 @@ export class Bases {
       const found = content.get(checksum);
       if (found !== undefined) return found;
     }
-    return this.#index?.get(checksum) ?? this.#searchLater(checksum);
+    return this.#searchLater(checksum) ?? this.#index?.get(checksum);
   }
 
   #searchLater(checksum: OstreeChecksum): StoredObject | undefined {

@@ -22,6 +22,8 @@ import { storedSize } from './space.ts';
 
 /** Stored commits that are searched for what would else be fetched over a network, where there is no index. */
 const MAX_BASES = 32;
+/** The same where there is an index: the commit that was stored last is likely to be related, and is asked many times faster. */
+const LIKELY_BASES = 1;
 /** About what a file takes in the image and, compressed, in the commit stream. */
 const BYTES_PER_FILE = 256;
 
@@ -85,7 +87,7 @@ export async function openCommit(task: PullTask, checksum: OstreeChecksum, child
   if (ref !== undefined) bases.add(commitOfRef(repository, ref));
   if (options.base !== undefined) bases.add(findRequiredBase(repository, options.base));
   if (index !== undefined) bases.useIndex(index, { enters: task.planned === undefined });
-  else if (source.concurrency > 1) bases.addLater(newestCommits(repository, MAX_BASES));
+  if (source.concurrency > 1) bases.addLater(newestCommits(repository, index === undefined ? MAX_BASES : LIKELY_BASES));
   const delta = child === undefined ? await chooseDelta(task, checksum, bases, self) : undefined;
   if (delta !== undefined) {
     bases.addObjects(new Map([[checksum, { data: delta.superblock.commit, object: undefined }]]));
