@@ -14,6 +14,8 @@ export interface Program {
   addRemote(repo: string, url: string): readonly (readonly string[])[];
   /** Pulls objects, not deltas, from a server. */
   pullRemote(repo: string, url: string, what: string): readonly string[];
+  /** Pulls the ref `what` from a server by a static delta from the ref `base`, which is stored. */
+  pullDelta(repo: string, url: string, what: string, base: string): readonly string[];
 }
 
 export const cfsPath = join(import.meta.dirname, '../cfs');
@@ -25,6 +27,7 @@ function composefs(name: string, path: string): Program {
     pull: (repo, source, what) => [path, '--repo', repo, 'ostree', 'pull-local', source, what],
     addRemote: () => [],
     pullRemote: (repo, url, what) => [path, '--repo', repo, 'ostree', 'pull', '--no-delta', url, what],
+    pullDelta: (repo, url, what, base) => [path, '--repo', repo, 'ostree', 'pull', '--base-name', base, url, what],
   };
 }
 
@@ -34,6 +37,7 @@ const ostree: Program = {
   pull: (repo, source, what) => ['ostree', `--repo=${repo}`, 'pull-local', source, what],
   addRemote: (repo, url) => [['ostree', `--repo=${repo}`, 'remote', 'add', '--no-gpg-verify', 'origin', url]],
   pullRemote: (repo, _url, what) => ['ostree', `--repo=${repo}`, 'pull', '--disable-static-deltas', 'origin', what],
+  pullDelta: (repo, _url, what) => ['ostree', `--repo=${repo}`, 'pull', '--require-static-deltas', 'origin', what],
 };
 
 function find(name: string): string | undefined {
@@ -48,8 +52,8 @@ export function programs(): readonly Program[] {
   return [composefs('cfs', cfsPath), ostree, ...(cfsctl === undefined ? [] : [composefs('cfsctl', cfsctl)])];
 }
 
-/** Runs a command that is not measured; what it prints is shown only if it fails. */
-export function run(argv: readonly string[]): void {
+/** Runs a command that is not measured, and gives what it printed. */
+export function run(argv: readonly string[]): string {
   const [program = '', ...args] = argv;
-  execFileSync(program, args, { stdio: ['ignore', 'pipe', 'pipe'], maxBuffer: 1 << 26 });
+  return execFileSync(program, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'], maxBuffer: 1 << 26 });
 }

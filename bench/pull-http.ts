@@ -1,4 +1,4 @@
-/** Pulls from nginx on loopback, near and behind a line of 20 ms: a new repository, and an update without anything that names the old one. */
+/** Pulls from nginx on loopback, near and behind a line of 20 ms: new repositories, and updates by objects and by static delta. */
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { startNginx } from './nginx.ts';
@@ -43,4 +43,29 @@ export function pullFromServer(program: Program, repo: string, url: string, what
   for (const argv of program.addRemote(repo, url)) run(argv);
   if (stored !== undefined) run(program.pullRemote(repo, url, stored));
   return [...program.pullRemote(repo, url, what)];
+}
+
+/** A repository with the ref `stored`, and the pull of the ref `what` into it by a static delta. */
+export function updateFromServer(program: Program, repo: string, url: string, what: string, stored: string): string[] {
+  pullFromServer(program, repo, url, what, stored);
+  return [...program.pullDelta(repo, url, what, stored)];
+}
+
+/**
+ * Adds to an archive repository a commit with the tree of `debian/2` and no parent, and the static delta from `debian/1` to `debian/2`.
+ * @returns the checksum of that commit.
+ */
+export function prepareArchive(repo: string): string {
+  const place = `--repo=${repo}`;
+  const options = [
+    '--orphan',
+    '--subject=debian/2',
+    '--timestamp=2025-02-01T00:00:00Z',
+    '--no-bindings',
+    '--parent=none',
+  ];
+  const commit = run(['ostree', place, 'commit', ...options, '--tree=ref=debian/2']).trim();
+  run(['ostree', place, 'static-delta', 'generate', '--from=debian/1', '--to=debian/2']);
+  run(['ostree', place, 'summary', '--update']);
+  return commit;
 }

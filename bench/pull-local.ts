@@ -12,7 +12,7 @@ import { parseArgs } from 'node:util';
 import { readInput } from './input.ts';
 import { type Cost, measure } from './measure.ts';
 import { cfsPath, type Program, programs, run } from './programs.ts';
-import { pullFromServer, type Server, startServer } from './pull-http.ts';
+import { prepareArchive, pullFromServer, type Server, startServer, updateFromServer } from './pull-http.ts';
 import { mountReflinkDisk } from './reflink-disk.ts';
 import { formatRows, type Row } from './table.ts';
 
@@ -86,19 +86,25 @@ const onTmpfs: readonly Case[] = [
 /** Where the commits are served, once they are. */
 let server: Server | undefined;
 
-function httpCase(name: string, place: 'url' | 'distantUrl', ref: 'debian/1' | 'debian/2', stored?: string): Case {
+/** Checksum of a commit with the tree of `debian/2` and no parent: nothing but the objects tells what it has to do with `debian/1`. */
+let alone = '';
+
+/** Pulls by checksum, so that no ref tells what is stored either. */
+function httpCase(name: string, place: 'url' | 'distantUrl', what: () => string, stored?: string): Case {
   return {
     name,
-    prepare: (program, { scratch }) =>
-      // By checksum: then nothing but the objects tells that the commits have to do with each other.
-      pullFromServer(program, join(scratch, 'repo'), server![place], input.refs[ref], stored),
+    prepare: (program, { scratch }) => pullFromServer(program, join(scratch, 'repo'), server![place], what(), stored),
   };
 }
 const overHttp: readonly Case[] = [
-  httpCase('http-pull', 'url', 'debian/1'),
-  httpCase('http-20ms-pull', 'distantUrl', 'debian/1'),
-  // The older commit after the newer one, so that no parent tells what is stored.
-  httpCase('http-update', 'url', 'debian/1', 'debian/2'),
+  httpCase('http-pull', 'url', () => input.refs['debian/1']),
+  httpCase('http-20ms-pull', 'distantUrl', () => input.refs['debian/1']),
+  httpCase('http-update', 'url', () => alone, 'debian/1'),
+  {
+    name: 'http-delta',
+    prepare: (program, { scratch }) =>
+      updateFromServer(program, join(scratch, 'repo'), server!.url, 'debian/2', 'debian/1'),
+  },
 ];
 const onDisk: readonly Case[] = [
   { name: 'xfs-archive', prepare: (program) => pullOnDisk(program, 'archive') },
@@ -146,6 +152,7 @@ process.on('SIGINT', () => process.exit(130));
 cpSync(input.repo, archive, { recursive: true });
 runCases(onTmpfs.filter(wanted));
 if (overHttp.some(wanted)) {
+  alone = prepareArchive(archive);
   const started = await startServer(top, archive);
   server = started;
   process.prependListener('exit', () => started[Symbol.dispose]());
