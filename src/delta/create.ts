@@ -15,7 +15,7 @@ import type { FileCounts, MadePart } from './part-job.ts';
 import { makeAllParts, type MakeOptions } from './part-pool.ts';
 import { planDelta } from './plan.ts';
 import type { DeltaEnd } from './sources.ts';
-import { loadLiblzma } from './xz.ts';
+import { requireLiblzma } from './xz.ts';
 
 const MEGABYTE = 1_000_000;
 
@@ -70,7 +70,7 @@ export async function createDelta(repository: Repository, options: CreateDeltaOp
   if (from === to) throw new CfsError('USAGE', `Cannot make a delta from commit ${to} to itself`, { commit: to });
   const release = await repository.hold({ signal });
   try {
-    loadLiblzma();
+    requireLiblzma();
     const published = place.kind === 'repository' ? openPublished(place.path, to) : undefined;
     const limits = {
       maxChunkSize: options.maxChunkSize ?? deltaDefaults.maxChunkSize,

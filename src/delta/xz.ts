@@ -1,23 +1,12 @@
-/**
- * XZ compression by the system's liblzma, synchronously and in pieces: for worker threads. The package manager of every
- * distribution needs that library, so it is there.
- */
-import { createRequire } from 'node:module';
+/** XZ compression by the system's liblzma, synchronously and in pieces: for worker threads. */
 import { CfsError, UnsupportedError } from '../../bytes/errors.ts';
 import { struct, u32, u64, viewOf } from '../../bytes/struct.ts';
+import { LIBLZMA, liblzma, LzmaAction, LzmaResult, lzmaStream, type Liblzma } from '../linux/liblzma.ts';
 
-const LIBRARY = 'liblzma.so.5';
 /** What libostree uses. The dictionary is 32 MiB. */
 const PRESET = 8;
 const MIN_DICTIONARY = 4096;
 
-/** `lzma_stream` on 64-bit Linux. */
-const lzmaStream = struct('lzma_stream', 136, {
-  next_in: [0, u64],
-  avail_in: [8, u64],
-  next_out: [24, u64],
-  avail_out: [32, u64],
-});
 /** `lzma_options_lzma`; its other fields are what the preset says. */
 const lzmaOptions = struct('lzma_options_lzma', 112, { dict_size: [0, u32] });
 /** Two entries of `lzma_filter`: the filter, and the end of the chain. */
@@ -26,51 +15,18 @@ const lzmaFilters = struct('lzma_filter', 32, { id: [0, u64], options: [8, u64],
 const LZMA_FILTER_LZMA2 = 0x21n;
 const LZMA_VLI_UNKNOWN = 2n ** 64n - 1n;
 const LZMA_CHECK_CRC64 = 4;
-const LZMA_RUN = 0;
-const LZMA_FINISH = 3;
-const LZMA_OK = 0;
-const LZMA_STREAM_END = 1;
-const LZMA_MEM_ERROR = 5;
 const OUTPUT_SIZE = 256 * 1024;
 /** Bytes that are compressed by one call: many small pieces at once, but calls cannot be interrupted. */
 const INPUT_SIZE = 256 * 1024;
 
-interface Liblzma {
-  address(bytes: Uint8Array): bigint;
-  /** `lzma_lzma_preset` */
-  preset(options: bigint, preset: number): number;
-  /** `lzma_stream_encoder` */
-  encoder(stream: bigint, filters: bigint, check: number): number;
-  /** `lzma_code` */
-  code(stream: bigint, action: number): number;
-  /** `lzma_end` */
-  end(stream: bigint): void;
-}
-
-// Addresses are of arrays past the 64 bytes below which the collector may move them.
-let library: Liblzma | undefined;
-
 /** @throws UnsupportedError where there is no liblzma. */
-export function loadLiblzma(): Liblzma {
+export function requireLiblzma(): Liblzma {
+  const library = liblzma();
   if (library !== undefined) return library;
-  const koffi = createRequire(import.meta.url)('koffi') as typeof import('koffi');
-  try {
-    const lzma = koffi.load(LIBRARY);
-    library = {
-      address: (bytes) => koffi.address(bytes),
-      preset: lzma.func('unsigned char lzma_lzma_preset(size_t, uint32_t)'),
-      encoder: lzma.func('int lzma_stream_encoder(size_t, size_t, int)'),
-      code: lzma.func('int lzma_code(size_t, int)'),
-      end: lzma.func('void lzma_end(size_t)'),
-    };
-    return library;
-  } catch (cause) {
-    throw new UnsupportedError(
-      `Cannot compress: ${LIBRARY} is missing; install liblzma5, xz-libs or what your distribution calls it`,
-      { library: LIBRARY },
-      cause,
-    );
-  }
+  throw new UnsupportedError(
+    `Cannot compress: ${LIBLZMA} is missing; install liblzma5, xz-libs or what your distribution calls it`,
+    { library: LIBLZMA },
+  );
 }
 
 /**
@@ -79,7 +35,7 @@ export function loadLiblzma(): Liblzma {
  * @throws UnsupportedError; CfsError SYSTEM where memory is short.
  */
 export function* compressXz(input: Iterable<Uint8Array>, size: number): Generator<Uint8Array, void, undefined> {
-  const lzma = loadLiblzma();
+  const lzma = requireLiblzma();
   const stream = Buffer.allocUnsafeSlow(lzmaStream.size).fill(0);
   const streamAt = lzma.address(stream);
   const view = viewOf(stream);
@@ -109,14 +65,14 @@ export function* compressXz(input: Iterable<Uint8Array>, size: number): Generato
     for (const length of gather(input, staged)) {
       lzmaStream.write(view, 0, { next_in: stagedAt, avail_in: BigInt(length) });
       while (lzmaStream.read(view).avail_in > 0n) {
-        check(lzma.code(streamAt, LZMA_RUN));
+        check(lzma.code(streamAt, LzmaAction.run));
         if (lzmaStream.read(view).avail_out === 0n) yield drain();
       }
     }
     for (;;) {
-      const result = lzma.code(streamAt, LZMA_FINISH);
+      const result = lzma.code(streamAt, LzmaAction.finish);
       yield drain();
-      if (result === LZMA_STREAM_END) return;
+      if (result === LzmaResult.streamEnd) return;
       check(result);
     }
   } finally {
@@ -142,7 +98,7 @@ function* gather(input: Iterable<Uint8Array>, buffer: Uint8Array): Generator<num
 }
 
 function check(result: number): void {
-  if (result === LZMA_OK) return;
-  const why = result === LZMA_MEM_ERROR ? 'not enough memory' : `liblzma answered ${result}`;
+  if (result === LzmaResult.ok) return;
+  const why = result === LzmaResult.memoryError ? 'not enough memory' : `liblzma answered ${result}`;
   throw new CfsError('SYSTEM', `Cannot compress: ${why}`);
 }

@@ -10,12 +10,11 @@ import { OperationReader, type Operation } from '../../ostree/delta/operations.t
 import { readPart, type OpenPayload, type PartSink } from '../../ostree/delta/part-file.ts';
 import type { DeltaSource } from '../../ostree/delta/source.ts';
 import type { DeltaPart, Superblock } from '../../ostree/delta/superblock.ts';
-import { openXz } from '../../ostree/delta/xz/stream.ts';
 import { openUnnamed } from '../../ostree/http/spool.ts';
 import { partName } from './delta-job.ts';
 import { streamPart } from './delta-loop.ts';
-import { liblzma } from './liblzma.ts';
 import { measureSpace } from './space.ts';
+import { openDecompressor } from './xz.ts';
 
 /** How often each operation occurs. */
 export type OperationCounts = Readonly<Record<Operation['op'], number>>;
@@ -73,7 +72,7 @@ function openPart(
   const directory = tmpdir();
   const stream = (sink: PartSink): Promise<void> => streamPart(deltas, superblock, part, sink, signal);
   return readPart(part, partName(superblock, part), stream, {
-    decompressor: liblzma() ?? openXz,
+    decompressor: openDecompressor,
     temporary: {
       open: () => ({ fd: openUnnamed(directory), path: `a temporary file in ${directory}` }),
       close: ({ fd }) => closeSync(fd),

@@ -5,16 +5,15 @@ import { readPart, type PartServices, type PartSink } from '../../ostree/delta/p
 import type { DeltaSource } from '../../ostree/delta/source.ts';
 import { decodeSuperblock, type DeltaPart, type Superblock } from '../../ostree/delta/superblock.ts';
 import type { Source } from '../../ostree/source.ts';
-import { openXz } from '../../ostree/delta/xz/stream.ts';
 import { ObjectWriter } from '../repository/object-writer.ts';
 import { ResultCollector, type ResultBatch } from './content-job.ts';
 import { DeltaCounters, partName, type DeltaJob } from './delta-job.ts';
 import { PartOutput } from './delta-output.ts';
 import { deltaSources } from './delta-sources.ts';
 import { FileIngest } from './file-ingest.ts';
-import { liblzma } from './liblzma.ts';
 import { measureSpace } from './space.ts';
 import type { Breathe } from '../threads.ts';
+import { openDecompressor } from './xz.ts';
 
 /** Bytes of an inline part that are unpacked at a time. */
 const PIECE_SIZE = 64 * 1024;
@@ -93,7 +92,7 @@ export async function streamPart(
 
 function partServices({ space, store }: DeltaJob, writer: ObjectWriter): PartServices {
   return {
-    decompressor: liblzma() ?? openXz,
+    decompressor: openDecompressor,
     temporary: {
       open: () => ({ fd: writer.begin(), path: `a temporary file in ${store.path}` }),
       close: ({ fd }) => writer.abort(fd),
