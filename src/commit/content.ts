@@ -133,15 +133,18 @@ export class CommitContent {
     return this.#content.length;
   }
 
+  /** Few steps for each id: this is the first thing that runs, when nothing is compiled yet. */
   #checkIds(): void {
-    for (let i = 0; i < this.size; i++) {
-      const at = IDS_AT + i * ID_SIZE;
-      if (i > 0 && compareIds(this.#content, at - ID_SIZE, this.#content, at) >= 0) {
-        throw new FormatError(FORMAT, 'ids', 'not ascending', at);
-      }
-      const bucket = this.#content[at]!;
-      if (i < this.#bucketStart(bucket) || i >= this.#bucketEnd(bucket)) {
-        throw new FormatError(FORMAT, 'ids', 'in the wrong bucket', at);
+    let at = IDS_AT;
+    let before = -1;
+    for (let bucket = 0; bucket < 256; bucket++) {
+      for (const end = IDS_AT + this.#bucketEnd(bucket) * ID_SIZE; at < end; at += ID_SIZE) {
+        const prefix = this.#view.getUint32(at);
+        if (prefix <= before && compareIds(this.#content, at - ID_SIZE, this.#content, at) >= 0) {
+          throw new FormatError(FORMAT, 'ids', 'not ascending', at);
+        }
+        if (prefix >>> 24 !== bucket) throw new FormatError(FORMAT, 'ids', 'in the wrong bucket', at);
+        before = prefix;
       }
     }
   }
