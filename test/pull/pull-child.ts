@@ -14,7 +14,7 @@ const [path, from, name, threads = '1'] = process.argv.slice(2) as [string, stri
 async function run(): Promise<unknown> {
   try {
     using repository = await Repository.open(path);
-    using source = from.startsWith('http:') ? openHttpSource(from, { pipelining: 1 }) : openLocalSource(from);
+    using source = from.startsWith('http:') ? openHttpSource(from) : openLocalSource(from);
     return { result: await pullCommit(repository, source, name, { threads: Number(threads) }) };
   } catch (error) {
     return error instanceof CfsError ? { code: error.code, message: error.message } : { message: String(error) };
