@@ -105,21 +105,28 @@ function fromStored(
   policy: DeltaPolicy,
 ): KnownDelta[] {
   const current = ref === undefined ? undefined : commitOfRef(repository, ref);
-  const rank = new Map(newestCommits(repository, Infinity).map((commit, i) => [commit, i]));
-  const rankOf = ({ from }: KnownDelta): number => (from === current ? -1 : (rank.get(from!) ?? Infinity));
-  const stored = listed
-    .filter(({ from }) => from !== undefined && bases.find(from)?.content.partial === false)
-    .toSorted((a, b) => rankOf(a) - rankOf(b));
-  const fromNothing = listed.filter(({ from }) => from === undefined);
+  const byFrom = Map.groupBy(listed, ({ from }) => from);
+  const stored: KnownDelta[] = [];
+  for (const from of new Set([current, ...newestCommits(repository, Infinity)])) {
+    // Commits that are looked at stay in memory, so no more are than needed.
+    if (stored.length >= MAX_CANDIDATES) break;
+    const deltas = from === undefined ? undefined : byFrom.get(from);
+    if (deltas !== undefined && isWhole(bases, from)) stored.push(...deltas);
+  }
   const isFirst = current === undefined || policy === 'required';
-  return isFirst || stored.length > 0 ? [...stored, ...fromNothing] : stored;
+  return isFirst || stored.length > 0 ? [...stored, ...(byFrom.get(undefined) ?? [])] : stored;
+}
+
+/** True for a commit that is stored, and not only in part. */
+function isWhole(bases: Bases, commit: OstreeChecksum | undefined): boolean {
+  return commit !== undefined && bases.find(commit)?.content.partial === false;
 }
 
 /** What may be there, if the source does not tell. */
 function blindly({ repository, ref, options }: Task, to: OstreeChecksum, bases: Bases): KnownDelta[] {
   const current = ref === undefined ? undefined : commitOfRef(repository, ref);
   const known = [current, options.base === undefined ? undefined : commitOfRef(repository, options.base)];
-  const stored = known.filter((from) => from !== undefined && bases.find(from)?.content.partial === false);
+  const stored = known.filter((from) => isWhole(bases, from));
   const pairs = stored.length > 0 ? [...new Set(stored)] : [undefined];
   return pairs.map((from) => ({ from, to, superblock: undefined }));
 }
