@@ -16,6 +16,10 @@ export async function openSource(
     const { DeltaFileSource } = await import('./delta/file-source.ts');
     return new DeltaFileSource(description.path);
   }
+  if (description.kind === 'libostree') {
+    const { LibostreeSource } = await import('./gi/source.ts');
+    return LibostreeSource.open(description);
+  }
   const { path, remoteFallback } = description;
   return openLocalRepository(path, { ...services, remoteFallback });
 }

@@ -32,7 +32,19 @@ export interface DeltaSourceDescription {
   readonly path: string;
 }
 
-export type SourceDescription = LocalSourceDescription | HttpSourceDescription | DeltaSourceDescription;
+/** A repository on this machine, read by libostree. */
+export interface LibostreeSourceDescription {
+  readonly kind: 'libostree';
+  readonly path: string;
+  /** Where large objects on their way lie; the system's temporary folder by default. */
+  readonly spool?: string;
+}
+
+export type SourceDescription =
+  | LocalSourceDescription
+  | HttpSourceDescription
+  | DeltaSourceDescription
+  | LibostreeSourceDescription;
 
 /** The content of a file object as it is stored. */
 export type FileContent =

@@ -2,6 +2,7 @@
 export interface Progress {
   readonly phase:
     | 'index'
+    | 'fetch'
     | 'metadata'
     | 'content'
     | 'image'

@@ -20,7 +20,8 @@ export const arrows: Readonly<Record<string, readonly string[]>> = {
   bytes: [],
   gvariant: [],
   splitstream: ['bytes'],
-  ostree: ['bytes', 'gvariant'],
+  'ostree/gi/server': [],
+  ostree: ['bytes', 'gvariant', 'ostree/gi/server'],
   'src/verity': ['bytes'],
   'src/tree': ['src/verity'],
   'src/erofs': ['src/tree'],
@@ -32,10 +33,11 @@ export const arrows: Readonly<Record<string, readonly string[]>> = {
   'src/commit': ['src/repository', 'ostree'],
   'src/pull': ['src/commit'],
   'src/export': ['src/pull'],
+  'src/repair': ['src/pull'],
   'src/compare': ['src/directory', 'src/pull'],
   'src/delta': ['src/commit'],
-  'src/cli': ['src/delta', 'src/compare', 'src/export'],
-  src: ['src/delta', 'src/directory', 'src/export', 'src/pull'],
+  'src/cli': ['src/delta', 'src/compare', 'src/export', 'src/repair'],
+  src: ['src/delta', 'src/directory', 'src/export', 'src/pull', 'src/repair'],
   bench: ['src'],
   test: ['src/cli', 'src', 'bench'],
 };
@@ -45,6 +47,7 @@ export const packages: Readonly<Record<string, readonly string[]>> = {
   commander: ['src/cli'],
   koffi: ['src/linux', 'src/verity', 'src/pull', 'src/export', 'src/delta'],
   undici: ['ostree'],
+  'node-gtk': ['ostree/gi/server'],
   'fast-check': ['test'],
 };
 

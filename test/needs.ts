@@ -14,6 +14,10 @@ const special: Readonly<Record<string, { readonly mayBeAbsent: boolean; found():
     mayBeAbsent: false,
     found: () => spawnSync('/usr/bin/python3', ['-c', 'import gi; gi.require_version("GLib", "2.0")']).status === 0,
   },
+  'libostree for Node': {
+    mayBeAbsent: false,
+    found: () => existsSync(join(import.meta.dirname, '../ostree/gi/node_modules/node-gtk/package.json')),
+  },
   cfsctl: { mayBeAbsent: true, found: () => toolPath('cfsctl') !== undefined },
   'EROFS in the kernel': { mayBeAbsent: true, found: () => hasFileSystem('erofs') },
   'overlay in the kernel': { mayBeAbsent: true, found: () => hasFileSystem('overlay') },

@@ -23,6 +23,14 @@ need erofs-utils command -v mkfs.erofs
 need btrfs-progs command -v mkfs.btrfs
 need xfsprogs command -v mkfs.xfs
 need fsverity command -v fsverity
+need gnupg command -v gpg
+need gir1.2-ostree-1.0 sh -c 'find /usr/lib -name OSTree-1.0.typelib | grep -q .'
+need libgirepository1.0-dev pkg-config --exists gobject-introspection-1.0
+need libcairo2-dev pkg-config --exists cairo cairo-gobject
+need pkg-config command -v pkg-config
+need g++ command -v c++
+need make command -v make
+need python3 command -v python3
 need libdeflate0 sh -c 'ldconfig -p | grep -F libdeflate.so.0'
 need python3-gi /usr/bin/python3 -c 'import gi'
 need gir1.2-glib-2.0 /usr/bin/python3 -c 'import gi; gi.require_version("GLib", "2.0")'

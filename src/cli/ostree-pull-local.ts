@@ -1,6 +1,6 @@
 /** `cfs ostree pull-local REPO REF…` */
 import type { Command } from 'commander';
-import { openLocalSource } from '../pull/source.ts';
+import { addBackendOption, openLocalBackend, type BackendOptions } from './backend.ts';
 import { action, examples, type Context } from './context.ts';
 import { addPullOptions, pullOptions, type PullCommandOptions } from './pull-options.ts';
 import { pullInto } from './pull-result.ts';
@@ -13,6 +13,7 @@ export function define(command: Command): void {
       "refs, patterns ('os/*', '**'), REF@CHECKSUM, commit ids or the beginning of one, also with ^ for the parent",
     );
   addPullOptions(command);
+  addBackendOption(command);
   examples(
     command,
     'cfs ostree pull-local /ostree/repo fedora/x86_64/iot',
@@ -25,8 +26,8 @@ async function run(
   context: Context,
   path: string,
   wanted: readonly string[],
-  options: PullCommandOptions,
+  options: PullCommandOptions & BackendOptions,
 ): Promise<void> {
-  using source = openLocalSource(path);
+  using source = await openLocalBackend(path, options);
   await pullInto(context, { source, wanted, options: pullOptions(options) });
 }

@@ -1,6 +1,7 @@
 /** `cfs ostree pull URL|REMOTE REF…` */
 import type { Command } from 'commander';
 import { SummaryStore } from '../pull/summary-store.ts';
+import { addBackendOption, pullWithLibostree, type BackendOptions } from './backend.ts';
 import { action, examples, type Context } from './context.ts';
 import { usageError } from './failure.ts';
 import { addHttpOptions } from './http-options.ts';
@@ -8,7 +9,7 @@ import { addPullOptions, pullOptions, type PullCommandOptions } from './pull-opt
 import { pullInto } from './pull-result.ts';
 import { addSignatureOption, addRemotesOptions, openPlace, type RemoteOptions } from './remote-place.ts';
 
-type Options = RemoteOptions & PullCommandOptions;
+type Options = RemoteOptions & PullCommandOptions & BackendOptions;
 
 export function define(command: Command): void {
   command
@@ -18,6 +19,7 @@ export function define(command: Command): void {
       "refs, patterns ('os/*', '**'), REF@CHECKSUM or commit ids, also with ^ for the parent; without any, the remote's branches",
     );
   addPullOptions(command);
+  addBackendOption(command);
   addSignatureOption(command);
   addRemotesOptions(command);
   addHttpOptions(command);
@@ -33,6 +35,10 @@ export function define(command: Command): void {
 
 async function run(context: Context, target: string, refs: readonly string[], options: Options): Promise<void> {
   const { place, wanted } = parseTarget(target, refs);
+  if (options.backend === 'libostree') {
+    await pullWithLibostree(context, place, wanted, options);
+    return;
+  }
   using repository = await context.openRepositoryIfThere();
   const summaries = new SummaryStore(repository);
   using opened = await openPlace(context, place, options, summaries);

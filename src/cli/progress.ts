@@ -13,6 +13,7 @@ const interval = { terminal: 100, json: 200, plain: 5000 };
 
 const verbs: Readonly<Record<Progress['phase'], string>> = {
   index: 'Indexing stored commits',
+  fetch: 'Fetching with libostree',
   metadata: 'Reading metadata',
   content: 'Storing files',
   image: 'Building image',

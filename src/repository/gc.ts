@@ -5,7 +5,7 @@
  * objects: one that is killed leaves no stream that lacks its objects. Temporary entries of killed writers go too,
  * and what the object index knows of what is gone.
  */
-import { lstatSync, unlinkSync } from 'node:fs';
+import { lstatSync, rmSync, unlinkSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { setImmediate as pause } from 'node:timers/promises';
 import { CfsError } from '../../bytes/errors.ts';
@@ -132,6 +132,6 @@ function* deadObjects(
 /** Under the exclusive lock nobody is writing: what is temporary was left by somebody killed. */
 function removeTemporary(directory: string, ...prefixes: readonly string[]): void {
   for (const name of listNames(directory)) {
-    if (prefixes.some((prefix) => name.startsWith(prefix))) unlinkSync(join(directory, name));
+    if (prefixes.some((prefix) => name.startsWith(prefix))) rmSync(join(directory, name), { recursive: true });
   }
 }
