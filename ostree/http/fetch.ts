@@ -178,7 +178,8 @@ export class Fetch implements Receiver {
     this.#askedForPart = 'range' in fields;
     const patience = Math.max(1, requester.settings.watchdog - idleBefore);
     try {
-      const url = await requester.get({ base, target, fields, patience, signal: this.#signal }, this);
+      const get = { base, target, fields, patience, attempt: this.#attempts, signal: this.#signal };
+      const url = await requester.get(get, this);
       const result = this.#complete(url);
       mirrors.succeeded(baseUrl);
       return result;

@@ -4,6 +4,7 @@ const FAILURES_TO_SHRINK = 3;
 const SUCCESSES_TO_GROW = 16;
 
 interface Waiter {
+  readonly attempt: number;
   readonly enter: () => void;
 }
 
@@ -14,6 +15,8 @@ export class Lane {
   #failures = 0;
   #successes = 0;
   readonly #waiting = new Set<Waiter>();
+  /** Those that failed before, the most often at the end. */
+  readonly #again: Waiter[] = [];
 
   constructor(most: number) {
     this.#most = most;
@@ -24,8 +27,12 @@ export class Lane {
     return this.#limit;
   }
 
-  /** Waits for a place, which `release` gives back. Rejects with the signal's reason when it aborts. */
-  enter(signal: AbortSignal): Promise<void> | undefined {
+  /**
+   * Waits for a place, which `release` gives back. Rejects with the signal's reason when it aborts.
+   * @param attempt is 1 for what was not tried before. The highest goes first: where all requests fail, one of them uses up its
+   * attempts soon, and not each of them all but one.
+   */
+  enter(signal: AbortSignal, attempt = 1): Promise<void> | undefined {
     signal.throwIfAborted();
     if (this.#active < this.#limit) {
       this.#active++;
@@ -33,17 +40,19 @@ export class Lane {
     }
     return new Promise((resolve, reject) => {
       const stop = (): void => {
-        this.#waiting.delete(waiter);
+        this.#forget(waiter);
         reject(signal.reason as Error);
       };
       const waiter: Waiter = {
+        attempt,
         enter: () => {
           signal.removeEventListener('abort', stop);
           this.#active++;
           resolve();
         },
       };
-      this.#waiting.add(waiter);
+      if (attempt === 1) this.#waiting.add(waiter);
+      else this.#again.splice(this.#again.findLastIndex((other) => other.attempt < attempt) + 1, 0, waiter);
       signal.addEventListener('abort', stop, { once: true });
     });
   }
@@ -88,7 +97,17 @@ export class Lane {
     this.#limit = Math.min(this.#limit, most);
   }
 
+  #forget(waiter: Waiter): void {
+    if (this.#waiting.delete(waiter)) return;
+    this.#again.splice(this.#again.indexOf(waiter), 1);
+  }
+
   #admit(): void {
+    while (this.#active < this.#limit) {
+      const next = this.#again.pop();
+      if (next === undefined) break;
+      next.enter();
+    }
     for (const waiter of this.#waiting) {
       if (this.#active >= this.#limit) return;
       this.#waiting.delete(waiter);

@@ -23,6 +23,8 @@ export interface Get {
   readonly fields: Readonly<Record<string, string>>;
   /** Milliseconds that an answer may be silent. */
   readonly patience: number;
+  /** Of this file, counted from 1. */
+  readonly attempt: number;
   readonly signal: AbortSignal;
 }
 
@@ -73,14 +75,14 @@ export class Requester {
 
   /** Gives the head of an answer that is not for the receiver. */
   async #ask(
-    { fields, patience, signal }: Get,
+    { fields, patience, attempt, signal }: Get,
     { origin, path }: Target,
     own: Readonly<Record<string, string>>,
     receiver: Receiver,
   ): Promise<Head | undefined> {
     const server = this.#origins.get(origin) ?? (await this.#origins.open(origin));
     const { lane } = server;
-    const wait = lane.enter(signal);
+    const wait = lane.enter(signal, attempt);
     if (wait !== undefined) await wait;
     const sieve = new Sieve(receiver, lane);
     const exchange = new Exchange(sieve, this.#speed, patience, signal);

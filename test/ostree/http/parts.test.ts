@@ -166,6 +166,50 @@ suite('Lane', () => {
     await others[1];
     assert.deepEqual(order, ['a', 'b']);
   });
+  test('lets in first what was tried most often', async () => {
+    const lane = new Lane(1);
+    await lane.enter(never);
+    const order: number[] = [];
+    const stop = new AbortController();
+    const quitter = assert.rejects(async () => await lane.enter(stop.signal, 3));
+    const attempts = [1, 2, 1, 4, 2, 3];
+    const all = Promise.all(
+      attempts.map(async (attempt) => {
+        await lane.enter(never, attempt);
+        order.push(attempt);
+      }),
+    );
+    stop.abort(new Error('gone'));
+    await quitter;
+    for (let i = 0; i < attempts.length; i++) lane.release();
+    await all;
+    assert.deepEqual(
+      order,
+      attempts.toSorted((a, b) => b - a),
+    );
+  });
+  test('narrow() and divide() let nobody in until there are fewer than they leave, however well it goes', async () => {
+    for (const shrink of [(lane: Lane) => lane.narrow(2), (lane: Lane) => lane.divide(4)]) {
+      const lane = new Lane(8);
+      for (let i = 0; i < 8; i++) assert.equal(lane.enter(never), undefined);
+      let entered = false;
+      const waiting = Promise.resolve(lane.enter(never)).then(() => (entered = true));
+      shrink(lane);
+      for (let i = 0; i < 6; i++) lane.release();
+      for (let i = 0; i < 1000; i++) lane.connectionWorked();
+      await new Promise(setImmediate);
+      assert.equal(entered, false);
+      assert.equal(lane.limit, 2);
+      lane.release();
+      await waiting;
+      lane.narrow(100);
+      assert.equal(lane.limit, 2);
+      for (let i = 0; i < 30; i++) lane.connectionFailed();
+      assert.equal(lane.limit, 1);
+      lane.divide(9);
+      assert.equal(lane.limit, 1);
+    }
+  });
 });
 
 suite('Mirrors', () => {
