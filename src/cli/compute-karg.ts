@@ -10,10 +10,6 @@ import { addPropagateOption, hashForDirectory, rootOptions, type RootFlags } fro
 /** log2 of the block size of fs-verity. */
 const LOG_BLOCK_SIZE = 12;
 
-interface Flags extends RootFlags {
-  readonly insecure?: boolean;
-}
-
 export function define(command: Command): void {
   command.argument('<path>', 'the directory, which is prepared for booting as with --bootable');
   addPropagateOption(command);
@@ -26,12 +22,12 @@ export function define(command: Command): void {
   action(command, run);
 }
 
-async function run(context: Context, path: string, flags: Flags): Promise<void> {
+async function run(context: Context, path: string, flags: RootFlags): Promise<void> {
   const algorithm = await hashForDirectory(context);
   const version = context.erofsVersion ?? 1;
   const tree = await readRoot(path, algorithm, rootOptions(context, { ...flags, bootable: true }));
   const { id } = rootImage(tree, algorithm, version);
-  const karg = kernelArgument(id, algorithm, version, flags.insecure === true);
+  const karg = kernelArgument(id, algorithm, version, context.insecure);
   context.output.end();
   if (context.json) writeJson({ karg, image: id, algorithm, erofs_version: version });
   else writeLine(karg);

@@ -19,6 +19,7 @@ interface GlobalOptions {
   readonly system?: boolean;
   readonly hash?: HashAlgorithm;
   readonly erofsVersion?: string;
+  readonly insecure?: boolean;
   readonly requireVerity?: boolean;
   readonly lockTimeout?: string;
   readonly upgrade: boolean;
@@ -63,6 +64,11 @@ export class Context {
   get erofsVersion(): ErofsVersion | undefined {
     const text = this.#options.erofsVersion;
     return text === undefined ? undefined : (Number(text) as ErofsVersion);
+  }
+
+  /** Do without fs-verity; for the commands that have the option. */
+  get insecure(): boolean {
+    return this.#options.insecure === true;
   }
 
   /** False for `--no-repo`. */

@@ -29,7 +29,8 @@ export function addMountOptions(command: Command): void {
       new Option('--fuse <mode>', 'whether to mount by FUSE instead of by the kernel, which cfs cannot')
         .choices(['auto', 'yes', 'no'])
         .default('auto'),
-    );
+    )
+    .addOption(new Option('--foreground', 'for FUSE only').hideHelp());
 }
 
 /** The image is verified first, and in a secure repository the kernel verifies what is read later. */

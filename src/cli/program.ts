@@ -20,6 +20,8 @@ function addGlobals(program: Command): void {
       ]),
     )
     .option('--lock-timeout <seconds>', "how long to wait while others hold the repository's lock (default: 300)")
+    // Scripts for older releases of cfsctl write it in front of any command.
+    .addOption(new Option('--insecure').hideHelp())
     .option('--require-verity', 'refuse a repository without fs-verity')
     .option('--no-upgrade', 'refuse a repository of the old format, without meta.json')
     .option('--no-repo', 'use no repository; for commands that need none')
@@ -108,7 +110,8 @@ export async function runProgram(args: readonly string[], version: string): Prom
   }
 }
 
-/** `help fsck` as `fsck --help`. */
+/** `help fsck` as `fsck --help`, and `ostree help pull` as `ostree pull --help`. */
 function helpLast(args: readonly string[]): string[] {
-  return args[0] === 'help' ? [...args.slice(1), '--help'] : [...args];
+  const at = Object.hasOwn(groups, args[0] ?? '') ? 1 : 0;
+  return args[at] === 'help' ? [...args.toSpliced(at, 1), '--help'] : [...args];
 }
