@@ -3,6 +3,7 @@
  * it, so that no content crosses a thread. Results travel in batches of a few flat arrays.
  */
 import type { OstreeChecksum } from '../../ostree/checksum.ts';
+import { counterMemory, JobCounters } from '../job-counters.ts';
 import type { ObjectWriterOptions } from '../repository/object-writer.ts';
 import type { ObjectId } from '../verity/object-id.ts';
 import type { IngestedFile } from './file-ingest.ts';
@@ -11,21 +12,14 @@ import type { SpaceBudget } from './space.ts';
 
 const CHECKSUM_SIZE = 32;
 
-/** Slots of the shared counters. */
-const NEXT = 0;
-const DONE = 1;
-const STOP = 2;
-const COUNTERS = 3;
-
 /** Plain data and shared memory. */
 export interface ContentJob {
   readonly source: ContentSourceDescription;
   readonly writer: ObjectWriterOptions;
   /** The checksums, 32 bytes each. */
   readonly checksums: SharedArrayBuffer;
+  /** Of files, and bytes of content. */
   readonly counters: SharedArrayBuffer;
-  /** One 64-bit number: bytes of content done. */
-  readonly bytes: SharedArrayBuffer;
   readonly space: SpaceBudget;
   /** Files that the source does not have, or not whole, are left out. */
   readonly tolerant: boolean;
@@ -41,65 +35,24 @@ export function contentJob(
   const checksums = new SharedArrayBuffer(files.length * CHECKSUM_SIZE);
   const all = Buffer.from(checksums);
   for (const [i, checksum] of files.entries()) all.write(checksum, i * CHECKSUM_SIZE, 'hex');
-  return {
-    source,
-    writer,
-    checksums,
-    counters: new SharedArrayBuffer(4 * COUNTERS),
-    bytes: new SharedArrayBuffer(8),
-    space,
-    tolerant,
-  };
+  return { source, writer, checksums, counters: counterMemory(), space, tolerant };
 }
 
 /** One thread's view of a job. */
-export class JobCounters {
+export class ContentCounters extends JobCounters {
   readonly #checksums: Buffer;
-  readonly #counters: Int32Array;
-  readonly #bytes: BigInt64Array;
 
-  constructor(job: ContentJob) {
-    this.#checksums = Buffer.from(job.checksums);
-    this.#counters = new Int32Array(job.counters);
-    this.#bytes = new BigInt64Array(job.bytes);
-  }
-
-  get total(): number {
-    return this.#checksums.length / CHECKSUM_SIZE;
+  constructor({ checksums, counters }: ContentJob) {
+    super(counters, checksums.byteLength / CHECKSUM_SIZE);
+    this.#checksums = Buffer.from(checksums);
   }
 
   /** Takes the next file; undefined when there is none or the job was stopped. */
   next(): { readonly index: number; readonly checksum: OstreeChecksum } | undefined {
-    if (this.stopped) return undefined;
-    const index = Atomics.add(this.#counters, NEXT, 1);
-    if (index >= this.total) return undefined;
+    const index = this.take();
+    if (index === undefined) return undefined;
     const at = index * CHECKSUM_SIZE;
     return { index, checksum: this.#checksums.toString('hex', at, at + CHECKSUM_SIZE) as OstreeChecksum };
-  }
-
-  addFile(): void {
-    Atomics.add(this.#counters, DONE, 1);
-  }
-
-  addBytes(bytes: number): void {
-    Atomics.add(this.#bytes, 0, BigInt(bytes));
-  }
-
-  get done(): number {
-    return Atomics.load(this.#counters, DONE);
-  }
-
-  get bytes(): number {
-    return Number(Atomics.load(this.#bytes, 0));
-  }
-
-  /** Makes every thread end before its next piece of work. */
-  stop(): void {
-    Atomics.store(this.#counters, STOP, 1);
-  }
-
-  get stopped(): boolean {
-    return Atomics.load(this.#counters, STOP) === 1;
   }
 }
 

@@ -5,7 +5,7 @@ import type { OstreeChecksum } from '../../ostree/checksum.ts';
 import type { FileContent, FileObject } from '../../ostree/source.ts';
 import { reflink } from '../linux/ioctl.ts';
 import { ObjectWriter } from '../repository/object-writer.ts';
-import { JobCounters, ResultCollector, type ContentJob, type ResultBatch } from './content-job.ts';
+import { ContentCounters, ResultCollector, type ContentJob, type ResultBatch } from './content-job.ts';
 import { runLanes } from './lanes.ts';
 import { FileIngest, type IngestedFile } from './file-ingest.ts';
 import { isUnusable, type ContentSource } from './source.ts';
@@ -42,7 +42,7 @@ export async function runContentLoop(
   emit: (batch: ResultBatch) => void,
   { lanes, breathe }: LoopOptions = {},
 ): Promise<void> {
-  const counters = new JobCounters(job);
+  const counters = new ContentCounters(job);
   const results = new ResultCollector(emit);
   try {
     using writer = new ObjectWriter(job.writer);
@@ -116,7 +116,7 @@ function mostContent(content: FileContent): number {
 /** Ingests file objects whose stored content is in files. */
 class LocalIngest {
   readonly #writer: ObjectWriter;
-  readonly #counters: JobCounters;
+  readonly #counters: ContentCounters;
   readonly #space: SpaceBudget;
   readonly #ingest: FileIngest;
   readonly #breathe: Breathe | undefined;
@@ -124,7 +124,7 @@ class LocalIngest {
   /** False once the file system has refused to share blocks. */
   #canReflink = true;
 
-  constructor(job: ContentJob, writer: ObjectWriter, counters: JobCounters, breathe: Breathe | undefined) {
+  constructor(job: ContentJob, writer: ObjectWriter, counters: ContentCounters, breathe: Breathe | undefined) {
     this.#writer = writer;
     this.#counters = counters;
     this.#space = job.space;
@@ -146,7 +146,7 @@ class LocalIngest {
       else if (content.kind === 'file') await this.#push(content);
       clone?.verifyUnchanged(checksum);
       const result = this.#ingest.finish();
-      this.#counters.addFile();
+      this.#counters.addDone();
       return result;
     } catch (error) {
       this.#ingest.abort();

@@ -1,7 +1,7 @@
 /** The threads that ingest content: this one, and workers beside it. */
 import { availableParallelism } from 'node:os';
 import type { OnProgress } from '../progress.ts';
-import { batchResults, JobCounters, type ContentJob, type ResultBatch, type WorkerTask } from './content-job.ts';
+import { batchResults, ContentCounters, type ContentJob, type ResultBatch, type WorkerTask } from './content-job.ts';
 import { runContentLoop } from './content-loop.ts';
 import type { IngestedFile } from './file-ingest.ts';
 import type { ContentSource } from './source.ts';
@@ -46,7 +46,7 @@ export class ContentThreads {
     source: ContentSource,
     { signal, onProgress, onFile }: IngestOptions = {},
   ): Promise<IngestedFile[]> {
-    const counters = new JobCounters(job);
+    const counters = new ContentCounters(job);
     const results: IngestedFile[] = Array.from({ length: counters.total });
     const collect = (batch: ResultBatch): void => {
       for (const { index, file } of batchResults(batch)) {

@@ -59,7 +59,7 @@ export async function runDeltaLoop(
       } finally {
         ingest.abort();
       }
-      counters.addPart();
+      counters.addDone();
     }
   } catch (error) {
     counters.stop();

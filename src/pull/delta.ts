@@ -7,12 +7,13 @@ import { checksumOf, type OstreeChecksum } from '../../ostree/checksum.ts';
 import type { ListedObject } from '../../ostree/delta/listed-objects.ts';
 import type { DeltaPart } from '../../ostree/delta/superblock.ts';
 import type { Source } from '../../ostree/source.ts';
+import { counterMemory } from '../job-counters.ts';
 import type { ObjectWriter } from '../repository/object-writer.ts';
 import type { Repository } from '../repository/repository.ts';
 import type { Transaction } from '../repository/transaction.ts';
 import { isHeld, type Bases } from './bases.ts';
 import type { ChosenDelta } from './delta-choice.ts';
-import { deltaCounters, type DeltaJob, type WantedPart } from './delta-job.ts';
+import type { DeltaJob, WantedPart } from './delta-job.ts';
 import { runDelta } from './delta-threads.ts';
 import type { IngestedFile } from './file-ingest.ts';
 import type { PullOptions } from './pull.ts';
@@ -74,7 +75,7 @@ export async function applyDelta(
       space: spaceBudget(path, space),
       superblock: bytes,
       parts,
-      ...deltaCounters(),
+      counters: counterMemory(),
     };
     const { threads, signal, onProgress } = options;
     if (parts.length > 0) await runDelta(job, source, { threads, signal, onProgress, onObject, unpackedSize });

@@ -4,10 +4,10 @@
  */
 import { CfsError, hasCode } from '../../bytes/errors.ts';
 import type { FileObject } from '../../ostree/source.ts';
-import type { JobCounters } from './content-job.ts';
+import type { ContentCounters } from './content-job.ts';
 import type { ContentSource } from './source.ts';
 
-type NextFile = NonNullable<ReturnType<JobCounters['next']>>;
+type NextFile = NonNullable<ReturnType<ContentCounters['next']>>;
 
 /** Milliseconds between looks at whether another thread stopped the job. */
 const LOOK = 100;
@@ -19,7 +19,7 @@ const LOOK = 100;
  */
 export async function runLanes(
   lanes: number,
-  counters: JobCounters,
+  counters: ContentCounters,
   source: ContentSource,
   ingest: (next: NextFile, file: FileObject) => Promise<void>,
 ): Promise<void> {

@@ -3,6 +3,7 @@ import { closeSync, lstatSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { CfsError, hasCode } from '../../bytes/errors.ts';
 import { toHex } from '../../bytes/hex.ts';
+import { counterMemory, JobCounters } from '../job-counters.ts';
 import { measureVerity } from '../linux/ioctl.ts';
 import type { Breathe } from '../threads.ts';
 import { VerityHasher } from '../verity/digest.ts';
@@ -24,17 +25,12 @@ export interface CheckJob {
   readonly secure: boolean;
   readonly table: ObjectTable;
   readonly sums: ContentSums | undefined;
-  /** Three 64-bit numbers: objects taken, objects done, bytes done; then one that is not 0 when the job is to end. */
+  /** Of objects and their bytes. */
   readonly counters: SharedArrayBuffer;
 }
 
-const TAKEN = 0;
-const DONE = 1;
-const BYTES = 2;
-const STOP = 3;
-
 export function checkJob(root: string, secure: boolean, table: ObjectTable, sums: ContentSums | undefined): CheckJob {
-  return { directory: join(root, 'objects'), secure, table, sums, counters: new SharedArrayBuffer(4 * 8) };
+  return { directory: join(root, 'objects'), secure, table, sums, counters: counterMemory() };
 }
 
 /** Only what is wrong. */
@@ -43,64 +39,31 @@ export type Finding =
   /** A sum is another one than what was told. */
   | { readonly index: number; readonly position: number; readonly actual: string };
 
-/** One thread's view of how far the job is. */
-export class CheckCounters {
-  readonly #counters: BigInt64Array;
-
-  constructor({ counters }: CheckJob) {
-    this.#counters = new BigInt64Array(counters);
-  }
-
-  take(): number {
-    return Number(Atomics.add(this.#counters, TAKEN, 1n));
-  }
-
-  addBytes(bytes: number): void {
-    Atomics.add(this.#counters, BYTES, BigInt(bytes));
-  }
-
-  addObject(): void {
-    Atomics.add(this.#counters, DONE, 1n);
-  }
-
-  get done(): number {
-    return Number(Atomics.load(this.#counters, DONE));
-  }
-
-  get bytes(): number {
-    return Number(Atomics.load(this.#counters, BYTES));
-  }
-
-  stop(): void {
-    Atomics.store(this.#counters, STOP, 1n);
-  }
-
-  get stopped(): boolean {
-    return Atomics.load(this.#counters, STOP) !== 0n;
-  }
-}
-
 /** Works on the job until no object is left. @throws CfsError CANCELLED once it was stopped */
 export async function runCheckLoop(
   job: CheckJob,
   emit: (batch: readonly Finding[]) => void,
   breathe?: Breathe,
 ): Promise<void> {
-  const counters = new CheckCounters(job);
+  const counters = checkCounters(job);
   const checker = new ObjectChecker(job, counters, breathe);
   let findings: Finding[] = [];
-  const total = objectCount(job.table);
-  for (let index = counters.take(); index < total; index = counters.take()) {
-    if (counters.stopped) throw stopped();
+  for (let index = counters.take(); index !== undefined; index = counters.take()) {
     findings.push(...(await checker.check(index)));
-    counters.addObject();
+    counters.addDone();
     if (findings.length >= BATCH) {
       emit(findings);
       findings = [];
     }
     await breathe?.();
   }
+  if (counters.stopped) throw stopped();
   emit(findings);
+}
+
+/** One thread's view of how far the job is. */
+export function checkCounters({ counters, table }: CheckJob): JobCounters {
+  return new JobCounters(counters, objectCount(table));
 }
 
 function stopped(): CfsError {
@@ -109,12 +72,12 @@ function stopped(): CfsError {
 
 class ObjectChecker {
   readonly #job: CheckJob;
-  readonly #counters: CheckCounters;
+  readonly #counters: JobCounters;
   readonly #breathe: Breathe | undefined;
   readonly #verity: VerityHasher;
   readonly #hashes: StreamHash[] = [];
 
-  constructor(job: CheckJob, counters: CheckCounters, breathe: Breathe | undefined) {
+  constructor(job: CheckJob, counters: JobCounters, breathe: Breathe | undefined) {
     this.#job = job;
     this.#counters = counters;
     this.#breathe = breathe;

@@ -2,7 +2,7 @@
 import { availableParallelism } from 'node:os';
 import { CfsError } from '../../bytes/errors.ts';
 import { allEnded, breather, runInWorker, startWorker, type Breathe, type StartedWorker } from '../threads.ts';
-import { CheckCounters, runCheckLoop, type CheckJob, type Finding } from './check-job.ts';
+import { checkCounters, runCheckLoop, type CheckJob, type Finding } from './check-job.ts';
 import { objectCount } from './object-table.ts';
 
 const MAX_THREADS = 16;
@@ -19,7 +19,7 @@ export interface CheckThreadsOptions {
 
 /** Everything that is wrong, in the order of the objects. @throws CfsError CANCELLED when the signal says so */
 export async function checkObjects(job: CheckJob, { signal, onProgress }: CheckThreadsOptions): Promise<Finding[]> {
-  const counters = new CheckCounters(job);
+  const counters = checkCounters(job);
   const findings: Finding[] = [];
   const collect = (batch: readonly Finding[]): void => void findings.push(...batch);
   const stop = (): void => counters.stop();
