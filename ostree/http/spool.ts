@@ -181,8 +181,7 @@ class SpooledFile extends OpenFile {
   }
 }
 
-/** A name that garbage collection of composefs repositories removes, should the process end before the file has lost it. */
-/** A new file without a name. */
+/** A new file without a name. Should the process end before it has lost it, garbage collection of composefs repositories removes it. */
 export function openUnnamed(directory: string): number {
   const path = join(directory, `.cfs-tmp-${randomUUID()}`);
   const fd = openSync(path, 'wx+', 0o600);

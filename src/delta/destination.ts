@@ -20,6 +20,8 @@ export class Destination implements Disposable {
   /** Absolute: a folder of our own on the same file system. */
   readonly folder: string;
   readonly #replace: boolean;
+  /** Directories with new ones in them. */
+  readonly #touched = new Set<string>();
 
   /** @throws CfsError CONFLICT if a new file or folder is asked for and something is there; errors of the file system. */
   constructor(place: DeltaPlace, from: OstreeChecksum | undefined, to: OstreeChecksum) {
@@ -34,7 +36,7 @@ export class Destination implements Disposable {
       this.folder = join(dirname(root), temporaryName(`.${basename(root)}-`));
       if (existsSync(root)) throw exists(root);
     }
-    mkdirSync(dirname(this.folder), { recursive: true });
+    this.#makeDirectory(dirname(this.folder));
     mkdirSync(this.folder);
   }
 
@@ -57,14 +59,21 @@ export class Destination implements Disposable {
   /** Gives the folder its name, or with `file` only that file of it. All files have to be on the disk. */
   publish(file?: string): void {
     const parent = dirname(this.path);
-    mkdirSync(parent, { recursive: true });
+    this.#makeDirectory(parent);
     syncDirectories(new Set([this.folder]));
     const made = file === undefined ? this.folder : join(this.folder, file);
     if (!renameNoReplace(made, this.path)) {
       if (!this.#replace) throw exists(this.path);
       exchange(made, this.path);
     }
-    syncDirectories(new Set([parent, dirname(parent)]));
+    syncDirectories(this.#touched.add(parent));
+  }
+
+  /** Makes a directory, and those above it that are missing. */
+  #makeDirectory(path: string): void {
+    const first = mkdirSync(path, { recursive: true });
+    if (first === undefined) return;
+    for (let made = path; made.length >= first.length; made = dirname(made)) this.#touched.add(dirname(made));
   }
 
   /** Removes the folder, and with it a delta that was replaced. */

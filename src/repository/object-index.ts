@@ -210,12 +210,14 @@ function unusable(root: string, error: unknown): string {
 /** Undefined where there is no room any more. */
 function reserve(root: string): number | undefined {
   const path = join(root, temporaryName(TEMPORARY_FILE));
+  let fd: number | undefined;
   try {
-    const fd = openSync(path, 'wx', 0o600);
+    fd = openSync(path, 'wx', 0o600);
     unlinkSync(path);
     writeSync(fd, Buffer.alloc(ROOM));
     return fd;
   } catch (error) {
+    if (fd !== undefined) closeSync(fd);
     if (hasCode(error, 'ENOSPC', 'EDQUOT')) return undefined;
     throw error;
   }
