@@ -27,8 +27,8 @@ export type Fault =
   | { readonly kind: 'drip-header'; readonly every: number }
   | { readonly kind: 'wrong-bytes' }
   | { readonly kind: 'html' }
-  /** A body that begins with `first` and never ends. */
-  | { readonly kind: 'endless'; readonly first?: Uint8Array }
+  /** A body that begins with `first` and goes on with zeros as long as somebody reads them; `length` is what it declares. */
+  | { readonly kind: 'endless'; readonly first?: Uint8Array | undefined; readonly length?: number | undefined }
   | { readonly kind: 'long-header'; readonly bytes: number }
   /** The whole file, whatever was asked for. */
   | { readonly kind: 'no-range' };
@@ -127,7 +127,7 @@ export class FaultyServer implements AsyncDisposable {
     else if (fault?.kind === 'reset') this.#disconnect(request, response);
     else if (fault?.kind === 'stall' && fault.after === undefined) return;
     else if (fault?.kind === 'drip-header') this.#dripHeader(request, fault.every);
-    else if (fault?.kind === 'endless') this.#endless(response, fault.first);
+    else if (fault?.kind === 'endless') this.#endless(response, fault.first, fault.length);
     else if (fault?.kind === 'html') {
       const html = '<html><body>Please log in</body></html>';
       this.bytes += html.length;
@@ -205,9 +205,9 @@ export class FaultyServer implements AsyncDisposable {
     });
   }
 
-  #endless(response: Response, first?: Uint8Array): void {
+  #endless(response: Response, first: Uint8Array | undefined, length: number | undefined): void {
     const chunk = new Uint8Array(64 * 1024);
-    response.writeHead(200, {});
+    response.writeHead(200, length === undefined ? {} : { 'content-length': length });
     if (first !== undefined) response.write(first);
     const more = (): void => {
       while (!response.destroyed && !response.writableEnded) {
