@@ -88,10 +88,20 @@ export function readRemotesDirectory(directory: string): RemoteFile[] {
     throw error;
   }
   const paths = names.filter((name) => name.endsWith('.conf')).sort();
-  return paths.map((name) => {
-    const path = join(directory, name);
-    return { path, keyFile: KeyFile.parse(readFileSync(path, 'utf8'), `remotes file ${path}`) };
-  });
+  return paths.map((name) => readRemotesFile(join(directory, name)));
+}
+
+/** An empty key file if there is none. @throws FormatError; CfsError SYSTEM */
+export function readRemotesFile(path: string): RemoteFile {
+  const format = `remotes file ${path}`;
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (error) {
+    if (hasCode(error, 'ENOENT', 'ENOTDIR')) return { path, keyFile: new KeyFile(format) };
+    throw new CfsError('SYSTEM', `Cannot read ${format}`, { path }, error);
+  }
+  return { path, keyFile: KeyFile.parse(text, format) };
 }
 
 /** The remotes of a repository on disk and of its parents; `directories` belong to the repository itself. */

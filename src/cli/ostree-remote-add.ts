@@ -4,8 +4,8 @@ import { remoteGroup } from '../../ostree/local/config.ts';
 import { KeyFile } from '../../ostree/key-file.ts';
 import { isKnownKey, parseRemoteConfig, setLocation, type RemoteConfig } from '../../ostree/remote-config.ts';
 import { isRemoteName } from '../../ostree/ref.ts';
-import { addRemote } from '../../ostree/remotes.ts';
-import { readRemotesFile, writeRemotesFile } from '../pull/remotes-file.ts';
+import { addRemote, type RemoteFile } from '../../ostree/remotes.ts';
+import { changeRemotes } from '../pull/remotes-file.ts';
 import { action, examples, type Context } from './context.ts';
 import { usageError } from './failure.ts';
 import { writeJson } from './output.ts';
@@ -66,13 +66,13 @@ async function run(
   }
   const remote = configure(name, url, branches, options);
   using repository = await context.openOrMakeRepository();
-  repository.assertWritable();
-  const file = readRemotesFile(repository.path);
-  const added = options.ifNotExists !== true || !file.keyFile.has(remoteGroup(name));
-  if (added) {
-    addRemote(file, remote, { replace: options.force === true });
-    writeRemotesFile(repository.path, file);
-  }
+  let added = false;
+  const change = (known: RemoteFile): boolean => {
+    added = options.ifNotExists !== true || !known.keyFile.has(remoteGroup(name));
+    if (added) addRemote(known, remote, { replace: options.force === true });
+    return added;
+  };
+  const file = await changeRemotes(repository, change, context.lockOptions);
   if (context.json) writeJson({ remote: name, path: file.path, added, keys: shownKeys(file.keyFile, name) });
   else context.output.note(added ? `Added the remote ${name} to ${file.path}` : `There is a remote ${name} already`);
 }

@@ -1,8 +1,8 @@
 /** `cfs ostree remote delete NAME` */
 import type { Command } from 'commander';
 import { remoteGroup } from '../../ostree/local/config.ts';
-import { removeRemote } from '../../ostree/remotes.ts';
-import { readRemotesFile, writeRemotesFile } from '../pull/remotes-file.ts';
+import { removeRemote, type RemoteFile } from '../../ostree/remotes.ts';
+import { changeRemotes } from '../pull/remotes-file.ts';
 import { action, examples, type Context } from './context.ts';
 import { writeJson } from './output.ts';
 
@@ -20,13 +20,13 @@ export function define(command: Command): void {
 
 async function run(context: Context, name: string, options: Options): Promise<void> {
   using repository = await context.openRepository();
-  repository.assertWritable();
-  const file = readRemotesFile(repository.path);
-  const deleted = options.ifExists !== true || file.keyFile.has(remoteGroup(name));
-  if (deleted) {
-    removeRemote(file, name);
-    writeRemotesFile(repository.path, file);
-  }
+  let deleted = false;
+  const change = (known: RemoteFile): boolean => {
+    deleted = options.ifExists !== true || known.keyFile.has(remoteGroup(name));
+    if (deleted) removeRemote(known, name);
+    return deleted;
+  };
+  const file = await changeRemotes(repository, change, context.lockOptions);
   if (context.json) writeJson({ remote: name, path: file.path, deleted });
   else context.output.note(deleted ? `Deleted the remote ${name} from ${file.path}` : `There is no remote ${name}`);
 }

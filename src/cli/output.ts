@@ -33,7 +33,7 @@ export function writeJson(value: unknown): void {
 
 /** A table with a frame on a terminal; piped, columns by two spaces, so that `awk` and `grep` work on it. */
 export function writeTable(head: readonly string[], rows: readonly (readonly string[])[]): void {
-  const widths = head.map((title, i) => Math.max(title.length, ...rows.map((row) => row[i]!.length)));
+  const widths = head.map((title, i) => rows.reduce((width, row) => Math.max(width, row[i]!.length), title.length));
   const pad = (row: readonly string[]): string[] => row.map((cell, i) => cell.padEnd(widths[i]!));
   if (!process.stdout.isTTY) {
     for (const row of [head, ...rows]) writeLine(pad(row).join('  ').trimEnd());

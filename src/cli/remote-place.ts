@@ -14,7 +14,7 @@ import { isRemoteName } from '../../ostree/ref.ts';
 import type { Source } from '../../ostree/source.ts';
 import { openRemote } from '../pull/remote-source.ts';
 import { openLocalSource } from '../pull/source.ts';
-import { readRemotesFile } from '../pull/remotes-file.ts';
+import { repositoryRemotes } from '../pull/remotes-file.ts';
 import type { SummaryStore } from '../pull/summary-store.ts';
 import type { Context } from './context.ts';
 import { usageError } from './failure.ts';
@@ -62,7 +62,7 @@ export function knownRemotes(context: Context, { ostreeRepo, remotesDir = [] }: 
   const path = ostreeRepo === undefined ? context.repositoryPath : resolve(ostreeRepo);
   const folders = [...(systemRepositories.has(path) ? [SYSTEM_REMOTES] : []), ...remotesDir];
   if (ostreeRepo === undefined) {
-    return { path, remotes: new Remotes([[readRemotesFile(path), ...folders.flatMap(readRemotesDirectory)]]) };
+    return { path, remotes: new Remotes([[repositoryRemotes(path), ...folders.flatMap(readRemotesDirectory)]]) };
   }
   using repository = openLocalSource(path);
   return { path, remotes: remotesOf(repository, folders) };

@@ -1,10 +1,13 @@
 /** Pulls of several refs and from remotes by name, with configurations that the real `ostree` wrote. */
 import assert from 'node:assert/strict';
-import { globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { globSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { needs } from '../needs.ts';
+import { makeCertificates } from '../ostree/http/certificates.ts';
 import { FaultyServer } from '../ostree/http/faulty-server.ts';
 import { startProxy } from '../ostree/http/test-proxy.ts';
 import { copyGoldenRepository, ostree } from '../ostree/real-ostree.ts';
@@ -205,6 +208,73 @@ describe('cfs ostree remote', () => {
     assert.equal((await cfs('gc')).code, 0);
     assert.match((await cfs('fsck')).stdout, /status: ok/);
     assert.equal((await cfs('ostree', 'remote', 'show', 'os')).code, 0);
+  });
+
+  it('speaks HTTP/2 unless the remote or the command line says otherwise', { skip: needs('openssl') }, async () => {
+    const certificates = makeCertificates(top);
+    await using secure = await FaultyServer.start({ files: golden, protocol: 'http2', certificates });
+    const { cfs } = fresh();
+    const add = (name: string, ...args: string[]) =>
+      cfs(
+        'ostree',
+        'remote',
+        'add',
+        '--no-gpg-verify',
+        '--set',
+        `tls-ca-path=${certificates.ca}`,
+        ...args,
+        name,
+        secure.url,
+      );
+    await add('new');
+    await add('old', '--set', 'http2=false');
+    for (const [args, version] of [
+      [['new'], '2.0'],
+      [['old'], '1.1'],
+      [['--no-http2', 'new'], '1.1'],
+    ] as const) {
+      const since = secure.requests.length;
+      assert.equal((await cfs('ostree', 'remote', 'refs', ...args)).code, 0);
+      const versions = new Set(secure.requests.slice(since).map(({ httpVersion }) => httpVersion));
+      assert.deepEqual([...versions], [version], args.join(' '));
+    }
+  });
+
+  it('loses none of those that are added at the same time', async () => {
+    const { cfs, path } = fresh();
+    await cfs('init', '--insecure', '--algorithm', 'fsverity-sha256-12');
+    const names = ['a', 'b', 'c', 'd', 'e', 'f'];
+    await Promise.all(
+      names.map(async (name) => {
+        const args = ['--repo', path, 'ostree', 'remote', 'add', name, 'https://example.org/'];
+        const child = spawn(join(fixtures, '../cfs'), args, { stdio: 'inherit' });
+        assert.deepEqual(await once(child, 'close'), [0, null]);
+      }),
+    );
+    const { remotes } = JSON.parse((await cfs('--json', 'ostree', 'remote', 'list')).stdout);
+    assert.deepEqual(
+      remotes.map(({ name }: { name: string }) => name),
+      names,
+    );
+    assert.deepEqual(
+      readdirSync(path).filter((name) => name.startsWith('.cfs-tmp')),
+      [],
+    );
+  });
+
+  it('waits for whoever changes them, and not for ever', { skip: needs('flock') }, async () => {
+    const { cfs, path } = fresh();
+    assert.equal((await cfs('ostree', 'remote', 'add', 'a', 'https://example.org/')).code, 0);
+    const holder = spawn('flock', [join(path, 'ostree-remotes.conf'), 'sh', '-c', 'echo; exec cat']);
+    await once(holder.stdout, 'data');
+    try {
+      const late = await cfs('--lock-timeout', '0.1', 'ostree', 'remote', 'delete', 'a');
+      assert.equal(late.code, 8);
+      assert.match(late.stderr, /Cannot lock .*ostree-remotes\.conf: another process has it, waited 0\.1 s/);
+    } finally {
+      holder.stdin.end();
+    }
+    assert.equal((await cfs('ostree', 'remote', 'show', 'a')).code, 0);
   });
 
   it('refuses what it cannot understand', async () => {
