@@ -143,22 +143,27 @@ function mountOverlayAnyhow(erofs: number, mount: ComposefsMount): number {
   } catch (error) {
     if (!isRefusal(error)) throw error;
   }
-  return withMountPoint((path) => {
-    attachMount(erofs, path);
-    const layer = openSync(path, constants.O_RDONLY | constants.O_DIRECTORY);
-    try {
-      return mountOverlay(layer, mount);
-    } finally {
-      closeSync(layer);
-      unmount(path, { lazy: true });
-    }
-  });
+  return withMountPoint(
+    (path) => attachMount(erofs, path),
+    (layer) => mountOverlay(layer, mount),
+  );
 }
 
-function withMountPoint<Result>(use: (path: string) => Result): Result {
+/** Runs `use` with a descriptor of what `attach` mounts at a place that is only there meanwhile. */
+function withMountPoint<Result>(attach: (path: string) => void, use: (mounted: number) => Result): Result {
   const path = mkdtempSync(join(tmpdir(), '.cfs-mount-'));
   try {
-    return use(path);
+    attach(path);
+    try {
+      const mounted = openSync(path, constants.O_RDONLY | constants.O_DIRECTORY);
+      try {
+        return use(mounted);
+      } finally {
+        closeSync(mounted);
+      }
+    } finally {
+      unmount(path, { lazy: true });
+    }
   } finally {
     rmdirSync(path);
   }
@@ -249,36 +254,31 @@ function mountTheOldWay(mount: ComposefsMount): void {
       path: image,
     });
   }
-  withDirectories(mount, (objects) =>
-    withMountPoint((path) => {
-      const file = openSync(image, constants.O_RDONLY);
+  const attach = (path: string): void => {
+    const file = openSync(image, constants.O_RDONLY);
+    try {
+      withLoop(file, (device) => oldMount(device, path, 'erofs', MS_RDONLY, noAcl ? 'noacl' : ''));
+    } finally {
+      closeSync(file);
+    }
+  };
+  const rest = upper === undefined ? '' : `,upperdir=${oldEscape(upper.upperdir)},workdir=${oldEscape(upper.workdir)}`;
+  const required = verity === 'require' ? ',verity=require' : '';
+  const flags = (readOnly ? MS_RDONLY : 0) | MS_SILENT;
+  withDirectories(mount, (objects) => {
+    withMountPoint(attach, (layer) => {
+      const attempt = (separator: string): void => {
+        const lower = [layer, ...objects].map(fdPath).join(separator);
+        oldMount(source, target, 'overlay', flags, `metacopy=on,redirect_dir=on,lowerdir=${lower}${rest}${required}`);
+      };
       try {
-        withLoop(file, (device) => oldMount(device, path, 'erofs', MS_RDONLY, noAcl ? 'noacl' : ''));
-      } finally {
-        closeSync(file);
+        attempt('::');
+      } catch (error) {
+        if (!hidesObjects || !isRefusal(error)) throw error;
+        attempt(':');
       }
-      const layer = openSync(path, constants.O_RDONLY | constants.O_DIRECTORY);
-      try {
-        const rest =
-          upper === undefined ? '' : `,upperdir=${oldEscape(upper.upperdir)},workdir=${oldEscape(upper.workdir)}`;
-        const required = verity === 'require' ? ',verity=require' : '';
-        const flags = (readOnly ? MS_RDONLY : 0) | MS_SILENT;
-        const attempt = (separator: string): void => {
-          const lower = [layer, ...objects].map(fdPath).join(separator);
-          oldMount(source, target, 'overlay', flags, `metacopy=on,redirect_dir=on,lowerdir=${lower}${rest}${required}`);
-        };
-        try {
-          attempt('::');
-        } catch (error) {
-          if (!hidesObjects || !isRefusal(error)) throw error;
-          attempt(':');
-        }
-      } finally {
-        closeSync(layer);
-        unmount(path, { lazy: true });
-      }
-    }),
-  );
+    });
+  });
 }
 
 function oldEscape(path: string): string {

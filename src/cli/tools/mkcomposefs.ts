@@ -8,7 +8,6 @@ import { imageChunks } from '../../erofs/write.ts';
 import { DumpParser } from '../../tree/dumpfile-parse.ts';
 import type { Directory } from '../../tree/tree.ts';
 import { VerityHasher } from '../../verity/digest.ts';
-import type { ObjectId } from '../../verity/object-id.ts';
 import { writeLine, writeOut } from '../output.ts';
 import { openOutput, type ImageOutput } from './image-output.ts';
 import { parseMkcomposefs, usage, type MkcomposefsOptions } from './mkcomposefs-options.ts';
@@ -37,9 +36,10 @@ class Mkcomposefs {
     const { image, printDigest } = this.#options;
     using output = image === undefined ? undefined : this.#openOutput(image);
     const tree = await this.#readTree();
-    const digest = await this.#writeImage(tree, output);
+    const hasher = printDigest ? new VerityHasher('sha256') : undefined;
+    await this.#writeImage(tree, output, hasher);
     output?.commit();
-    if (printDigest) writeLine(digest);
+    if (hasher !== undefined) writeLine(hasher.digest());
   }
 
   #fail(problem: string): ToolFailure {
@@ -124,16 +124,14 @@ class Mkcomposefs {
     return this.#fail(cause === undefined ? error.message : `error accessing ${path}: ${reason(cause)}`);
   }
 
-  /** Writes the image as it is made, and gives its digest if that is asked for. */
-  async #writeImage(tree: Directory, output: ImageOutput | undefined): Promise<ObjectId> {
-    const { minVersion, maxVersion, printDigest } = this.#options;
+  /** Writes and hashes the image as it is made. */
+  async #writeImage(tree: Directory, output: ImageOutput | undefined, hasher: VerityHasher | undefined): Promise<void> {
+    const { minVersion, maxVersion } = this.#options;
     try {
-      const hasher = new VerityHasher('sha256');
       for (const chunk of imageChunks(planImage(tree, versions(minVersion, maxVersion)))) {
-        if (printDigest) hasher.update(chunk);
+        hasher?.update(chunk);
         await output?.write(chunk);
       }
-      return hasher.digest();
     } catch (error) {
       throw this.#fail(`cannot write file: ${reason(error)}`);
     }
