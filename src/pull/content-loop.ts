@@ -1,9 +1,9 @@
 /** What each content thread does: take a file, open it at the source, ingest it, until none is left. */
 import { fstatSync, openSync, readSync } from 'node:fs';
-import { CfsError, hasCode } from '../../bytes/errors.ts';
+import { CfsError } from '../../bytes/errors.ts';
 import type { OstreeChecksum } from '../../ostree/checksum.ts';
 import type { FileContent, FileObject } from '../../ostree/source.ts';
-import { reflink } from '../linux/ioctl.ts';
+import { tryReflink } from '../linux/ioctl.ts';
 import { ObjectWriter } from '../repository/object-writer.ts';
 import { ContentCounters, ResultCollector, type ContentJob, type ResultBatch } from './content-job.ts';
 import { runLanes } from './lanes.ts';
@@ -15,9 +15,6 @@ import type { Breathe } from '../threads.ts';
 type StoredContent = Extract<FileContent, { kind: 'file' }>;
 
 const READ_SIZE = 256 * 1024;
-
-/** What a file system says that cannot share blocks between these two files. */
-const CANNOT_REFLINK = ['EXDEV', 'ENOTSUP', 'EOPNOTSUPP', 'EINVAL', 'ENOTTY', 'ENOSYS', 'EPERM', 'EACCES'];
 
 /** A deflate stream cannot give more bytes for each of its own. */
 const MAX_DEFLATE_RATIO = 1032;
@@ -161,15 +158,15 @@ class LocalIngest {
     if (content.kind !== 'file' || content.changed === undefined || !this.#ingest.isExternal(size)) return undefined;
     if (!this.#canReflink) return this.#link(content.fd, content.changed, content.mayLink);
     const fd = this.#writer.begin();
+    let isCloned = false;
     try {
-      reflink(fd, content.fd);
-      return new Clone(fd, content.fd, content.changed);
-    } catch (error) {
-      this.#writer.abort(fd);
-      if (!hasCode(error, ...CANNOT_REFLINK)) throw error;
-      this.#canReflink = false;
-      return this.#link(content.fd, content.changed, content.mayLink);
+      isCloned = tryReflink(fd, content.fd);
+    } finally {
+      if (!isCloned) this.#writer.abort(fd);
     }
+    if (isCloned) return new Clone(fd, content.fd, content.changed);
+    this.#canReflink = false;
+    return this.#link(content.fd, content.changed, content.mayLink);
   }
 
   /** The source's own file, to get another name here: an object that none but this user may change. */
