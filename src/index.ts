@@ -44,6 +44,8 @@ export { planPull, type DryRun } from './pull/dry-run.ts';
 export { pullCommit, type PullOptions, type PullResult } from './pull/pull.ts';
 export type { FreeSpace } from './pull/space.ts';
 export { openLocalSource } from './pull/source.ts';
+export { repairRepository, type RepairOptions, type RepairReport } from './repair/repair.ts';
+export { openRepairRepository, repairSource, type RepairSource } from './repair/sources.ts';
 export { checkRepository, type FsckOptions } from './repository/fsck.ts';
 export type { FsckReport } from './repository/fsck-report.ts';
 export { collectGarbage, type GcOptions, type GcReport } from './repository/gc.ts';

@@ -47,9 +47,13 @@ export async function runContentLoop(
     if (lanes !== undefined) {
       const timer = setInterval(() => results.flush(), FLUSH_INTERVAL);
       try {
-        await runLanes(lanes, counters, source, async ({ index, checksum }, file) => {
-          results.add(index, await local.ingest(checksum, file));
-        });
+        await runLanes(
+          lanes,
+          counters,
+          source,
+          async ({ index, checksum }, file) => results.add(index, await local.ingest(checksum, file)),
+          (error) => job.tolerant && isUnusable(error),
+        );
       } finally {
         clearInterval(timer);
       }

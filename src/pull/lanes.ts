@@ -15,6 +15,7 @@ const LOOK = 100;
 /**
  * Opens files of the job and gives them to `ingest` until none is left, or the job is stopped.
  * @param ingest closes the file, also if it fails.
+ * @param leavesOut says which errors mean that the job goes on without the file.
  * @throws the first error of a file, or CfsError CANCELLED for what was on its way when the job was stopped.
  */
 export async function runLanes(
@@ -22,6 +23,7 @@ export async function runLanes(
   counters: ContentCounters,
   source: ContentSource,
   ingest: (next: NextFile, file: FileObject) => Promise<void>,
+  leavesOut: (error: unknown) => boolean = () => false,
 ): Promise<void> {
   const controller = new AbortController();
   const stop = (): void => {
@@ -43,10 +45,15 @@ export async function runLanes(
   const run = async (): Promise<void> => {
     try {
       for (let next = counters.next(); next !== undefined; next = counters.next()) {
-        const [taken, file] = [next, await source.openFile(next.checksum, controller.signal)];
-        const mine = last.then(() => ingestSome(taken, file));
-        last = mine.catch(() => undefined);
-        await mine;
+        const taken = next;
+        try {
+          const file = await source.openFile(taken.checksum, controller.signal);
+          const mine = last.then(() => ingestSome(taken, file));
+          last = mine.catch(() => undefined);
+          await mine;
+        } catch (error) {
+          if (!leavesOut(error)) throw error;
+        }
       }
     } catch (error) {
       errors.push(error);

@@ -16,7 +16,7 @@ import { Bases } from './bases.ts';
 import { isUnusable, openLocalSource, type ContentSource } from './source.ts';
 import { StoredSource } from './stored-source.ts';
 
-interface Reference extends Disposable {
+export interface Reference extends Disposable {
   /** Unverified. */
   readMetadata(type: HashedMetadataType, checksum: OstreeChecksum): Uint8Array | undefined;
   /** Where those of the files can be had that it has; undefined if it has none. */
@@ -83,7 +83,8 @@ export class References implements Disposable {
   }
 }
 
-async function openReference(path: string, options: OpenOptions): Promise<Reference> {
+/** @throws NotFoundError where there is no repository; what opening one throws. */
+export async function openReference(path: string, options: OpenOptions = {}): Promise<Reference> {
   if (existsSync(join(path, 'config'))) return new OstreeReference(openLocalSource(path));
   if (existsSync(join(path, 'objects'))) return ComposefsReference.open(path, options);
   throw new NotFoundError(`There is no OSTree or composefs repository at ${path}`, { path });

@@ -1,5 +1,17 @@
 /** What a check of a repository found, as data, as the text and as the JSON that composefs-rs users know. */
 
+import type { ObjectId } from '../verity/object-id.ts';
+
+/** A SHA-256 sum of the content of an object, with a head in front of it, as a stream tells it. */
+export interface ToldSum {
+  /** For messages: `file object`. */
+  readonly what: string;
+  /** 64 hex digits. */
+  readonly sum: string;
+  readonly object: ObjectId;
+  readonly head: Uint8Array;
+}
+
 /** Kinds of composefs-rs; the texts behind them are ours. */
 export type ProblemKind =
   | 'object-invalid-name'
@@ -42,6 +54,8 @@ export interface FsckReport {
   readonly missingObjects: number;
   /** Streams that know that something is missing in them, as paths; nothing is wrong with that. */
   readonly partial: readonly string[];
+  /** What streams say of contents that is not true; each is among the problems too. */
+  readonly wrongSums: readonly ToldSum[];
   readonly problems: readonly Problem[];
 }
 

@@ -13,7 +13,7 @@ import { objectPath, type ObjectId } from '../verity/object-id.ts';
 import { checkJob } from './check-job.ts';
 import { checkObjects } from './check-threads.ts';
 import { ContentSumsBuilder } from './content-sums.ts';
-import type { FsckReport, Problem, ProblemKind } from './fsck-report.ts';
+import type { FsckReport, Problem, ProblemKind, ToldSum } from './fsck-report.ts';
 import { linkedObject, type LinkKind } from './layout.ts';
 import { listDirectory, readLink } from './links.ts';
 import type { LockOptions } from './lock.ts';
@@ -41,16 +41,6 @@ export interface StreamKnowledge {
   sums?(name: string, stream: Splitstream): Iterable<ToldSum>;
   /** True for a stream that knows that something is missing in it. May throw CfsError. */
   isPartial?(name: string, stream: Splitstream): boolean;
-}
-
-/** A SHA-256 sum of the content of an object, with a head in front of it. */
-export interface ToldSum {
-  /** For messages: `file object`. */
-  readonly what: string;
-  /** 64 hex digits. */
-  readonly sum: string;
-  readonly object: ObjectId;
-  readonly head: Uint8Array;
 }
 
 export interface FsckProgress {
@@ -86,6 +76,7 @@ class Check {
     missingObjects: 0,
   };
   readonly #partial: string[] = [];
+  readonly #told: ToldSum[] = [];
   #bytes = 0;
   #sums: ContentSumsBuilder | undefined;
   /** What was computed instead, by the position of the sum. */
@@ -101,7 +92,7 @@ class Check {
     if (this.#options.metadataOnly !== true) await this.#objects();
     await this.#links('streams', (name, id) => this.#stream(name, id));
     await this.#links('images', (name, id) => this.#image(name, id));
-    return { metadata, ...this.#count, partial: this.#partial, problems: this.#problems };
+    return { metadata, ...this.#count, partial: this.#partial, wrongSums: this.#told, problems: this.#problems };
   }
 
   #report(kind: ProblemKind, path: string, detail?: string): void {
@@ -290,10 +281,12 @@ class Check {
   }
 
   #reportSums(path: string, sums: Iterable<ToldSum>): void {
-    for (const { what, sum, object, head } of sums) {
+    for (const told of sums) {
+      const { what, sum, object, head } = told;
       // What is known already is only looked up.
       const actual = this.#wrongSums.get(this.#sums?.add(object, head, sum) ?? 0);
       if (actual === undefined) continue;
+      this.#told.push(told);
       this.#report('stream-read-failed', path, `corrupted ${what} ${sum}: its object ${object} gives ${actual}`);
     }
   }

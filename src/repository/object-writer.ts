@@ -42,6 +42,8 @@ export interface ObjectWriterOptions {
   readonly trySeal?: boolean | undefined;
   /** Existing objects are in doubt after a power failure. */
   readonly suspect: boolean;
+  /** Objects that were found to be damaged: they are hashed before they are reused. */
+  readonly damaged?: ReadonlySet<ObjectId> | undefined;
   /** Sync every object before it is linked. */
   readonly fsync: boolean;
   /**
@@ -175,8 +177,8 @@ export class ObjectWriter {
     const path = `${this.#objects}/${objectPath(id)}`;
     const stat = lstatSync(path, { throwIfNoEntry: false });
     if (stat === undefined || stat.size !== size || !stat.isFile()) return false;
-    const { secure, algorithm } = this.#options;
-    if (!secure && !measure) return true;
+    const { secure, algorithm, damaged } = this.#options;
+    if (!secure && !measure && damaged?.has(id) !== true) return true;
     const fd = openSync(path, 'r');
     try {
       if (!secure) return measureFile(fd, algorithm) === id;

@@ -6,7 +6,7 @@
 import { accessSync, constants, mkdirSync, rmSync, statfsSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { CfsError, hasCode, NotFoundError, UnsupportedError } from '../../bytes/errors.ts';
-import type { HashAlgorithm } from '../verity/object-id.ts';
+import type { HashAlgorithm, ObjectId } from '../verity/object-id.ts';
 import { removeIndex } from './index-database.ts';
 import { syncDirectories } from './links.ts';
 import { RepositoryLock, type LockOptions, type Release } from './lock.ts';
@@ -124,13 +124,19 @@ export class Repository implements ObjectStore {
   /**
    * Starts to add to the repository.
    *
+   * @param options.damaged objects that are no reason not to store them again.
    * @throws UnsupportedError for unknown features that forbid writing; EROFS, EACCES; CfsError LOCKED or CANCELLED.
    */
-  async begin(options: LockOptions & { readonly fsync?: FsyncMode | undefined } = {}): Promise<Transaction> {
+  async begin(
+    options: LockOptions & {
+      readonly fsync?: FsyncMode | undefined;
+      readonly damaged?: ReadonlySet<ObjectId> | undefined;
+    } = {},
+  ): Promise<Transaction> {
     this.assertWritable();
     const release = await this.hold(options);
     try {
-      return new Transaction(this, this.#lock.fd, options.fsync ?? 'barrier', release);
+      return new Transaction(this, this.#lock.fd, options.fsync ?? 'barrier', release, options.damaged);
     } catch (error) {
       release();
       throw error;

@@ -51,7 +51,13 @@ export class Transaction {
   #open = true;
 
   /** Made by `Repository.begin`, which has the lock and gives its `release`. */
-  constructor(store: ObjectStore, rootFd: number, fsync: FsyncMode, release: Release) {
+  constructor(
+    store: ObjectStore,
+    rootFd: number,
+    fsync: FsyncMode,
+    release: Release,
+    damaged: ReadonlySet<ObjectId> | undefined,
+  ) {
     this.#store = store;
     this.#rootFd = rootFd;
     this.#fsync = fsync;
@@ -60,7 +66,7 @@ export class Transaction {
     const { algorithm, secure } = store;
     const objects = join(store.path, 'objects');
     const prefixes = new Set(listNames(objects));
-    this.writerOptions = { objects, algorithm, secure, suspect, fsync: fsync === 'full', prefixes };
+    this.writerOptions = { objects, algorithm, secure, suspect, damaged, fsync: fsync === 'full', prefixes };
     this.writer = new ObjectWriter(this.writerOptions);
     try {
       this.#mark = addMark(store.path, fsync !== 'none');

@@ -179,6 +179,22 @@ describe('cfs', () => {
     const json = await run('--repo', damaged, 'fsck', '--json');
     assert.equal(json.code, 0);
     assert.equal(JSON.parse(json.stdout).ok, false);
+    assert.match(text.stderr, /cfs fsck --repair --from URL/);
+    assert.equal((await run('--repo', damaged, 'fsck', '--from', source)).code, 2);
+    const partial = await run('--repo', damaged, 'fsck', '--repair');
+    assert.match(partial.stdout, new RegExp(`Found 2 problem.*${object}.*partial now.*lost: file object`, 's'));
+    assert.match(partial.stdout, /Copies .*lost\+found.*partial commits: 1\nstatus: ok\n$/s);
+    assert.equal(partial.code, 0);
+    writeFileSync(join(damaged, 'streams/refs/ostree/dangling'), '');
+    const repaired = await run('--repo', damaged, '--json', 'fsck', '--repair', '--from', source);
+    assert.deepEqual([repaired.code, JSON.parse(repaired.stdout).ok], [1, false]);
+    rmSync(join(damaged, 'streams/refs/ostree/dangling'));
+    await run('--repo', damaged, 'ostree', 'pull-local', source, 'golden/plain');
+    writeFileSync(join(damaged, 'objects', object), 'damage');
+    const mended = await run('--repo', damaged, '--json', 'fsck', '--repair', '--from', source);
+    assert.equal(mended.code, 0, mended.stderr);
+    assert.deepEqual(JSON.parse(mended.stdout).commits[0].fetched, { [source]: 1 });
+    assert.equal((await run('--repo', damaged, 'fsck', '--repair', '--from', 'file:///nowhere')).code, 3);
   });
 
   it('init says what it made, does nothing the second time, and refuses other settings', async () => {
