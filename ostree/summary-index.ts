@@ -97,11 +97,6 @@ export function subSummaryPath(digest: string): string {
   return `summaries/${parseChecksum(digest)}.gz`;
 }
 
-/** Where the signature of these bytes of a `summary.idx` is; the second is for servers without the first. */
-export function indexSignaturePaths(index: Uint8Array): readonly [string, string] {
-  return [`summaries/${checksumOf(index)}.idx.sig`, 'summary.idx.sig'];
-}
-
 /**
  * Decompresses a sub-summary and compares its digest.
  * @throws FormatError if it is not gzip, ChecksumError, CfsError LIMIT beyond `limit` bytes (128 MiB).

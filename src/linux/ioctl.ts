@@ -4,12 +4,11 @@
  */
 import { hasCode } from '../../bytes/errors.ts';
 import { toHex } from '../../bytes/hex.ts';
-import { bytes, i64, struct, u16, u32, u64, viewOf } from '../../bytes/struct.ts';
+import { bytes, struct, u16, u32, viewOf } from '../../bytes/struct.ts';
 import { EEXIST, ENODATA, ENOTTY, EOPNOTSUPP, SystemError } from './errno.ts';
 import { check, lastErrno, libcFunction } from './libc.ts';
 
 const FICLONE = 0x40049409;
-const FICLONERANGE = 0x4020940d;
 const FS_IOC_ENABLE_VERITY = 0x40806685;
 const FS_IOC_MEASURE_VERITY = 0xc0046686;
 
@@ -47,25 +46,6 @@ export function tryReflink(to: number, from: number): boolean {
     if (!hasCode(error, ...CANNOT_REFLINK)) throw error;
     return false;
   }
-}
-
-const cloneRange = struct('file_clone_range', 32, {
-  src_fd: [0, i64],
-  src_offset: [8, u64],
-  src_length: [16, u64],
-  dest_offset: [24, u64],
-});
-
-/** Shares a range; offsets and length in bytes, multiples of the block size, but for a length that reaches the end. */
-export function reflinkRange(to: number, toOffset: number, from: number, fromOffset: number, length: number): void {
-  const record = new Uint8Array(cloneRange.size);
-  cloneRange.write(viewOf(record), 0, {
-    src_fd: BigInt(from),
-    src_offset: BigInt(fromOffset),
-    src_length: BigInt(length),
-    dest_offset: BigInt(toOffset),
-  });
-  ioctlWithRecord(to, FICLONERANGE, record, 'FICLONERANGE');
 }
 
 const enableArg = struct('fsverity_enable_arg', 128, {

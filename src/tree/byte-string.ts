@@ -25,10 +25,7 @@ export function isUtf8(bytes: ByteString): boolean {
   return ascii.test(bytes) || byteString(toUtf8(bytes)) === bytes;
 }
 
+/** One character per byte. */
 export function byteStringFrom(bytes: Uint8Array): ByteString {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1') as ByteString;
-}
-
-export function byteStringBytes(text: ByteString): Uint8Array {
-  return Buffer.from(text, 'latin1');
 }
