@@ -1,5 +1,5 @@
 /** Progress for programs: one JSON object a line, as docs/progress.md and docs/progress.schema.json describe them. */
-import { constants, openSync, writeSync } from 'node:fs';
+import { constants, fstatSync, openSync, writeSync } from 'node:fs';
 import { hasCode } from '../../bytes/errors.ts';
 import type { Progress } from '../progress.ts';
 import { usageError } from './failure.ts';
@@ -58,8 +58,8 @@ function open(text: string): number {
     // Opened anew it waits for nobody, without changing how the others who hold the same pipe use it.
     return openSync(`/proc/self/fd/${number}`, O_WRONLY | O_APPEND | O_NONBLOCK);
   } catch (error) {
-    // A socket cannot be opened again.
-    if (hasCode(error, 'ENXIO')) return number;
+    // A socket cannot be opened again, as little as what Node itself has open.
+    if (hasCode(error, 'ENXIO') && fstatSync(number).isSocket()) return number;
     throw usageError(`--progress-fd ${text}: that is no descriptor that is open for writing`);
   }
 }
