@@ -40,7 +40,7 @@ interface Case {
   readonly share: number;
 }
 
-describe('a pull that is killed', () => {
+describe('a pull that is killed', { concurrency: true }, () => {
   let source: HandmadeCommits;
   let commit: string;
   before(() => {

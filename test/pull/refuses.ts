@@ -45,7 +45,8 @@ export async function refuses(from: string, { commit, code, names, says, workers
       return true;
     });
     const seconds = (performance.now() - start) / 1000;
-    assert(seconds < 2, `${seconds} seconds`);
+    // Other tests run at the same time; what is not refused soon takes minutes.
+    assert(seconds < 15, `${seconds} seconds`);
     assert.deepEqual(visible(repository), seen);
     assert.equal((await pull(path, goldenPath, 'golden/single')).commit, expected.commits['single']);
     await assertClean(repository);
