@@ -40,7 +40,8 @@ const ostree: Program = {
   pullDelta: (repo, _url, what) => ['ostree', `--repo=${repo}`, 'pull', '--require-static-deltas', 'origin', what],
 };
 
-function find(name: string): string | undefined {
+/** The path of a program on PATH or among those of cargo. */
+export function find(name: string): string | undefined {
   const folders = [...(process.env['PATH'] ?? '').split(delimiter), join(homedir(), '.cargo/bin')];
   return folders.map((folder) => join(folder, name)).find((path) => existsSync(path));
 }
