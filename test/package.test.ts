@@ -27,6 +27,11 @@ test('the packed package, installed globally, runs from dist/', { skip: needs('n
 
   assert.ok(readdirSync(join(prefix, 'share/man/man1')).includes('cfs-fsck.1'));
   const env = { PATH: '/usr/bin:/bin', HOME: top };
+  const backend = ['--repo', join(top, 'none'), 'ostree', 'pull-local', '--backend=libostree', top, 'main'];
+  assert.throws(
+    () => execFileSync(join(prefix, 'bin/cfs'), backend, { env, encoding: 'utf8', stdio: 'pipe' }),
+    /npm run setup:libostree/,
+  );
   assert.match(
     execFileSync(join(prefix, 'bin/cfs'), ['--version'], { env, encoding: 'utf8' }),
     new RegExp(`\\b${version}\\b`),

@@ -6,7 +6,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { openSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { resolve } from 'node:path';
 import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { CfsError, NotFoundError, UnsupportedError } from '../../bytes/errors.ts';
@@ -179,8 +178,7 @@ function assertSetUp(): void {
   try {
     createRequire(serverFile).resolve('node-gtk');
   } catch (error) {
-    const folder = resolve(fileURLToPath(serverFile), '../../../..');
-    const problem = `libostree is not set up: run 'npm run setup:libostree' in ${folder}, a clone of the sources`;
+    const problem = "libostree is not set up here: 'npm run setup:libostree' does so in a clone of the sources";
     throw new UnsupportedError(`${problem}; everything but --backend=libostree works without it`, {}, error);
   }
 }
@@ -189,7 +187,7 @@ function assertSetUp(): void {
 function errorOf(message: string): CfsError {
   const text = `libostree: ${message}`;
   if (/No space left on device/.test(message)) return new CfsError('NO_SPACE', text);
-  if (/not found$|No such file or directory$|Couldn't find file object|No such metadata object/.test(message)) {
+  if (/not found$|No such file or directory$|Couldn't find file object|No such metadata object|No such branch/.test(message)) {
     return new NotFoundError(text);
   }
   return new CfsError(/corrupt|invalid|signature/i.test(message) ? 'CORRUPT' : 'SYSTEM', text);

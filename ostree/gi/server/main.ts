@@ -99,6 +99,8 @@ const calls: { readonly [Name in CallName]: (args: Calls[Name][0]) => Calls[Name
     const watch = GLib.timeoutAdd(GLib.PRIORITY_DEFAULT, LOOK, () => process.ppid === parent || end());
     try {
       repository().pullWithOptions(remote, GLib.Variant.parse(null, options, null, null), progress, null);
+      // Of a quick one it says nothing by itself.
+      report(progress);
     } finally {
       GLib.sourceRemove(watch);
     }
