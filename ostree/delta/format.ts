@@ -70,7 +70,7 @@ export const MAX_SUPERBLOCK_SIZE = 128 * 1024 * 1024;
 export const XZ_MEMORY_LIMIT = 100 * 1024 * 1024;
 
 /** A checksum as it appears in paths: base64 without padding, `_` in place of `/`. */
-export function modifiedBase64(checksum: OstreeChecksum): string {
+function modifiedBase64(checksum: OstreeChecksum): string {
   return Buffer.from(checksumBytes(checksum)).toString('base64').slice(0, 43).replaceAll('/', '_');
 }
 

@@ -12,7 +12,7 @@ export interface KnownDelta extends DeltaPair {
 export interface DeltaSource {
   /**
    * The deltas to a commit, by the summary and the commit's delta index; undefined if the source does not say which there are, so
-   * that one has to ask. A listed one may be gone.
+   * that one has to ask. Each is listed once, and may be gone.
    */
   listDeltas(to: OstreeChecksum, signal?: AbortSignal): Promise<readonly KnownDelta[] | undefined>;
   /** The file `superblock`, at most 128 MiB; undefined if there is none. */

@@ -22,8 +22,12 @@ export class HttpDeltas implements DeltaSource {
     const summary = await this.#refs.summary(signal);
     if (summary?.indexedDeltas ?? (await this.#remote.hasDeltaIndexes(signal))) {
       const bytes = await this.#remote.fetch(deltaIndexPath(to), { content: true, signal });
-      const indexed = bytes instanceof NotFoundError ? [] : decodeDeltaIndex(bytes, to);
-      return [...indexed, ...(summary?.staticDeltas(to) ?? [])];
+      // What both list is one delta; the index is the younger of the two.
+      const deltas = new Map<OstreeChecksum | undefined, KnownDelta>();
+      for (const delta of summary?.staticDeltas(to) ?? []) deltas.set(delta.from, delta);
+      for (const delta of bytes instanceof NotFoundError ? [] : decodeDeltaIndex(bytes, to))
+        deltas.set(delta.from, delta);
+      return Array.from(deltas.values());
     }
     return summary?.listsStaticDeltas === true ? Array.from(summary.staticDeltas(to)) : undefined;
   }

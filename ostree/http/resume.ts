@@ -81,7 +81,7 @@ export function contentLength(headers: IncomingHttpHeaders): number | undefined 
 }
 
 /** A strong ETag, or a modification date that is old enough to be exact (RFC 9110 §8.8.2.2). */
-export function strongValidator(headers: IncomingHttpHeaders): string | undefined {
+function strongValidator(headers: IncomingHttpHeaders): string | undefined {
   const { etag, date, 'last-modified': modified } = headers;
   if (etag !== undefined) return etag.startsWith('"') ? etag : undefined;
   if (modified === undefined || date === undefined) return undefined;

@@ -20,7 +20,7 @@ import { requireLiblzma } from './xz.ts';
 const MEGABYTE = 1_000_000;
 
 /** What `ostree static-delta generate` has, in bytes. */
-export const deltaDefaults = {
+const deltaDefaults = {
   maxChunkSize: 32 * MEGABYTE,
   minFallbackSize: 4 * MEGABYTE,
   maxPatchSize: 128 * MEGABYTE,

@@ -105,16 +105,17 @@ function fromStored(
   policy: DeltaPolicy,
 ): KnownDelta[] {
   const current = ref === undefined ? undefined : commitOfRef(repository, ref);
-  const byFrom = Map.groupBy(listed, ({ from }) => from);
+  const byFrom = new Map(listed.map((delta) => [delta.from, delta]));
   const stored: KnownDelta[] = [];
   for (const from of new Set([current, ...newestCommits(repository, Infinity)])) {
     // Commits that are looked at stay in memory, so no more are than needed.
     if (stored.length >= MAX_CANDIDATES) break;
-    const deltas = from === undefined ? undefined : byFrom.get(from);
-    if (deltas !== undefined && isWhole(bases, from)) stored.push(...deltas);
+    const delta = from === undefined ? undefined : byFrom.get(from);
+    if (delta !== undefined && isWhole(bases, from)) stored.push(delta);
   }
   const isFirst = current === undefined || policy === 'required';
-  return isFirst || stored.length > 0 ? [...stored, ...(byFrom.get(undefined) ?? [])] : stored;
+  const fromNothing = byFrom.get(undefined);
+  return fromNothing !== undefined && (isFirst || stored.length > 0) ? [...stored, fromNothing] : stored;
 }
 
 /** True for a commit that is stored, and not only in part. */

@@ -74,6 +74,18 @@ describe('pullCommit() by the golden deltas', () => {
     }
   }
 
+  test('asks once for a delta that both the summary and the delta index list', async (t) => {
+    const [from, to] = [expected.commits['1']!, expected.commits['2']!];
+    const path = freshRepository();
+    await pull(path, goldenPath, from);
+    const server = await serve(t, goldenPath);
+    await pullOver(path, server.url, to, { deltas: 'required' });
+    assert.deepEqual(
+      server.requests.filter((request) => request.path.endsWith('/superblock')).map((request) => request.path),
+      [`${deltaFolder(from, to)}/superblock`],
+    );
+  });
+
   test('asks for nothing of a commit that is stored', async (t) => {
     const server = await serve(t, goldenPath);
     const path = freshRepository();

@@ -61,7 +61,7 @@ function baseName(path: string): string {
 }
 
 /** The files of a tree by name without version, of those names only. */
-export function namesakes(tree: Tree, names: ReadonlySet<string>): Map<string, PlacedFile[]> {
+function namesakes(tree: Tree, names: ReadonlySet<string>): Map<string, PlacedFile[]> {
   const found = new Map<string, PlacedFile[]>();
   const seen = new Set<OstreeChecksum>();
   const pending: [path: string, tree: OstreeChecksum][] = [['', tree.root]];
