@@ -1,7 +1,10 @@
 /** The transport's small parts that need no server. */
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { suite, test } from 'node:test';
+import { Worker } from 'node:worker_threads';
 import fc from 'fast-check';
+import { Base, hrefOf } from '../../../ostree/http/base.ts';
 import { cookieHeader, parseCookieJar } from '../../../ostree/http/cookies.ts';
 import { backoff, parseRetryAfter } from '../../../ostree/http/failure.ts';
 import { Lane } from '../../../ostree/http/lane.ts';
@@ -9,6 +12,7 @@ import { Mirrors } from '../../../ostree/http/mirrors.ts';
 import { netrcCredentials, parseNetrc } from '../../../ostree/http/netrc.ts';
 import { proxyFor } from '../../../ostree/http/proxy.ts';
 import { createRateLimit, reserveBytes } from '../../../ostree/http/rate-limit.ts';
+import { countReceived, createTraffic, receivedBytes } from '../../../ostree/http/traffic.ts';
 import { joinUrl, scrub, withoutCredentials } from '../../../ostree/http/url.ts';
 import { fuzzRuns } from '../../fuzz-runs.ts';
 import { noise, openServer, openTransport } from './open-transport.ts';
@@ -36,6 +40,67 @@ suite('URLs', () => {
   }
   test('scrub() finds URLs in text', () => {
     assert.equal(scrub('from http://u:p@h/a to https://t@h/b, x@y'), 'from http://h/a to https://h/b, x@y');
+  });
+});
+
+suite('Base', () => {
+  const bases = [
+    'http://h',
+    'http://h:81/r//',
+    'https://u:p@h/a%20b/ü',
+    'http://h/r?token=x',
+    'http://H/r/../s/',
+    'http://h/r#f',
+  ];
+  const names = [
+    '',
+    'config',
+    'objects/ab/cd.filez',
+    'deltas/a+b/c_d-~',
+    'refs/heads/a b',
+    '..',
+    'a/../b',
+    './x',
+    '/x',
+    'a?b',
+    'a%2fb',
+    'a//b',
+  ];
+  test('target() is where joinUrl() leads, for any path', () => {
+    const path = fc.oneof(
+      fc.constantFrom(...names),
+      fc.string(),
+      fc.string({ unit: fc.constantFrom(...Array.from('ab.~/+-_%?#: @ü')) }),
+    );
+    fc.assert(
+      fc.property(fc.constantFrom(...bases), path, (base, name) => {
+        const { origin, pathname, search } = joinUrl(base, name);
+        assert.deepEqual(new Base(base).target(name), { origin, path: pathname + search });
+      }),
+      { numRuns: fuzzRuns },
+    );
+  });
+  test('takes credentials out of what is shown and asked for', () => {
+    const base = new Base('https://user:p%40ss@h/r');
+    assert.deepEqual(base.credentials, { user: 'user', password: 'p@ss' });
+    assert.equal(hrefOf(base.target('config')), 'https://h/r/config');
+  });
+  test('refuses what is not HTTP', () => {
+    for (const text of ['ftp://h/', '/r', 'h']) assert.throws(() => new Base(text), { code: 'USAGE' });
+  });
+});
+
+suite('received bytes', () => {
+  test('are counted by all threads', async () => {
+    const traffic = createTraffic();
+    countReceived(traffic, 5);
+    const code = `import { countReceived } from ${JSON.stringify(new URL('../../../ostree/http/traffic.ts', import.meta.url).href)};
+      import { workerData } from 'node:worker_threads';
+      countReceived(workerData, 2 ** 40);`;
+    const worker = new Worker(new URL(`data:text/javascript,${encodeURIComponent(code)}`), { workerData: traffic });
+    await once(worker, 'exit');
+    countReceived(traffic, 0);
+    assert.equal(receivedBytes(traffic), 2 ** 40 + 5);
   });
 });
 
