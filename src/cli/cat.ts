@@ -24,10 +24,10 @@ async function run(context: Context, name: string): Promise<void> {
     const { streamSize, objectRefs, namedRefs, contentType } = stream;
     writeJson({
       name: target,
-      contentType: `0x${contentType.toString(16)}`,
+      content_type: `0x${contentType.toString(16)}`,
       size: streamSize,
       objects: objectRefs.length,
-      namedRefs: Object.fromEntries(namedRefs),
+      named_refs: Object.fromEntries(namedRefs),
     });
     return;
   }

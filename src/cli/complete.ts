@@ -7,17 +7,20 @@ import type { ObjectStore } from '../repository/objects.ts';
 import { listRefs } from '../repository/refs.ts';
 import type { LoadCommand } from './commands.ts';
 import { action, examples, type Context } from './context.ts';
-import { printable, writeLine } from './output.ts';
+import { printable, writeJson, writeLine } from './output.ts';
 
 export function define(command: Command, load: LoadCommand): void {
   command.argument('[word...]', 'words of a command line behind `cfs`, the last of them unfinished');
   examples(command, 'cfs complete -- ostree pul');
-  action(command, async (_: Context, words: readonly string[]) => {
+  action(command, async ({ json }: Context, words: readonly string[]) => {
     const { candidates, paths = false } = await complete(command.parent!, load, words);
-    writeLine(paths ? 'paths' : 'words');
-    for (const { word, description = '' } of candidates) {
-      if (word.startsWith(words.at(-1) ?? '')) writeLine(`${printable(word)}\t${printable(description)}`);
+    const fitting = candidates.filter(({ word }) => word.startsWith(words.at(-1) ?? ''));
+    if (json) {
+      writeJson({ paths, candidates: fitting });
+      return;
     }
+    writeLine(paths ? 'paths' : 'words');
+    for (const { word, description = '' } of fitting) writeLine(`${printable(word)}\t${printable(description)}`);
   });
 }
 

@@ -1,7 +1,7 @@
 /** `cfs completion SHELL`: a script that lets a shell complete command lines; it asks `cfs complete` each time. */
 import { Argument, type Command } from 'commander';
 import { action, examples, type Context } from './context.ts';
-import { writeOut } from './output.ts';
+import { writeJson, writeOut } from './output.ts';
 
 export function define(command: Command): void {
   command.addArgument(new Argument('<shell>', 'the shell that the script is for').choices(['bash', 'zsh', 'fish']));
@@ -11,7 +11,10 @@ export function define(command: Command): void {
     'cfs completion zsh > /usr/share/zsh/site-functions/_cfs',
     'cfs completion fish > /usr/share/fish/vendor_completions.d/cfs.fish',
   );
-  action(command, (_: Context, shell: Shell) => writeOut(scripts[shell]));
+  action(command, ({ json }: Context, shell: Shell) => {
+    if (json) writeJson({ shell, script: scripts[shell] });
+    else writeOut(scripts[shell]);
+  });
 }
 
 type Shell = 'bash' | 'zsh' | 'fish';

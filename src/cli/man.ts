@@ -6,27 +6,37 @@ import { packageVersion } from '../../ostree/version.ts';
 import type { LoadCommand } from './commands.ts';
 import { action, examples, examplesOf, type Context } from './context.ts';
 import { usageError } from './failure.ts';
-import { writeLine, writeOut } from './output.ts';
+import { writeJson, writeLine, writeOut } from './output.ts';
 
 export function define(command: Command, load: LoadCommand): void {
   command
     .argument('[word...]', 'the command to write about (default: the program)')
     .option('--output <dir>', 'write the pages of all commands to files in this directory');
   examples(command, 'cfs man ostree pull | man -l -', 'cfs man --output /usr/local/share/man/man1');
-  action(command, async (_: Context, words: readonly string[], options: { readonly output?: string }) => {
+  action(command, async ({ json }: Context, words: readonly string[], options: { readonly output?: string }) => {
     const program = command.parent!;
-    if (options.output !== undefined) await writeAll(program, load, options.output);
-    else writeOut(await page(find(program, words), load));
+    if (options.output !== undefined) {
+      const pages = await writeAll(program, load, options.output);
+      if (json) writeJson({ pages });
+      else pages.forEach(writeLine);
+      return;
+    }
+    const text = await page(find(program, words), load);
+    if (json) writeJson({ page: text });
+    else writeOut(text);
   });
 }
 
-async function writeAll(program: Command, load: LoadCommand, directory: string): Promise<void> {
+/** @returns paths of the files. */
+async function writeAll(program: Command, load: LoadCommand, directory: string): Promise<string[]> {
+  const files: string[] = [];
   mkdirSync(directory, { recursive: true });
   for (const each of [program, ...below(program)]) {
     const file = join(directory, `${pageName(each)}.1`);
     writeFileSync(file, await page(each, load));
-    writeLine(file);
+    files.push(file);
   }
+  return files;
 }
 
 function below(command: Command): Command[] {

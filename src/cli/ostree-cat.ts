@@ -8,7 +8,7 @@ import { openObject, type ObjectStore } from '../repository/objects.ts';
 import { VerityHasher } from '../verity/digest.ts';
 import type { ObjectId } from '../verity/object-id.ts';
 import { action, examples, type Context } from './context.ts';
-import { writeChunk } from './output.ts';
+import { writeChunk, writeJson } from './output.ts';
 
 const READ_SIZE = 256 * 1024;
 
@@ -22,13 +22,21 @@ export function define(command: Command): void {
 
 async function run(context: Context, name: string, paths: readonly string[]): Promise<void> {
   using repository = await context.openRepository();
-  const stored = readCommit(repository, resolveCommit(repository, name));
-  const commit = new CommitPaths(await storedGraph(stored), (checksum) => stored.content.get(checksum));
+  const commit = resolveCommit(repository, name);
+  const stored = readCommit(repository, commit);
+  const tree = new CommitPaths(await storedGraph(stored), (checksum) => stored.content.get(checksum));
   const files = paths.map((path) => {
-    const entry = commit.follow(path);
+    const entry = tree.follow(path);
     if (entry.kind === 'file') return entry;
     throw new CfsError('USAGE', `${path} is a directory; 'cfs ostree ls' lists it`, { path });
   });
+  if (context.json) {
+    writeJson({
+      commit,
+      files: files.map(({ stored: { object }, header: { size } }, i) => ({ path: paths[i], size, object })),
+    });
+    return;
+  }
   for (const { stored: file, header } of files) {
     if (file.object === undefined) await writeChunk(file.data.subarray(header.length));
     else await writeObject(repository, file.object, context.signal);

@@ -1,7 +1,7 @@
 /** The command line: global options, and the dispatch to one command's file. */
 import { Command, CommanderError, Option } from 'commander';
 import { commands, groups, type CommandEntry, type LoadCommand } from './commands.ts';
-import { EXIT_USAGE } from './failure.ts';
+import { EXIT_USAGE, usageError } from './failure.ts';
 import { writeOut } from './output.ts';
 
 function addGlobals(program: Command): void {
@@ -72,7 +72,7 @@ const loadCommand: LoadCommand = async (command) => {
 };
 
 /** All commands by name and summary. */
-function makeProgram(version: string): Command {
+function makeProgram(version: string, json: boolean): Command {
   const program = new Command('cfs')
     .description('Pull OSTree commits into a composefs repository and build images that Linux mounts.')
     .version(`cfs ${version}`, '-V, --version')
@@ -89,7 +89,7 @@ Examples:
   for (const entry of commands) addCommand(program, entry);
   for (const command of allOf(program)) {
     command
-      .configureOutput({ writeOut })
+      .configureOutput(json ? { writeOut, outputError: () => undefined } : { writeOut })
       .exitOverride()
       .hook('preSubcommand', (_, next) => loadCommand(next))
       .helpCommand(false)
@@ -100,11 +100,15 @@ Examples:
 
 /** Runs the command line; returns when the command has ended. */
 export async function runProgram(args: readonly string[], version: string): Promise<void> {
-  const program = makeProgram(version);
+  const json = args.includes('--json');
+  const program = makeProgram(version, json);
   try {
     await program.parseAsync(helpLast(args), { from: 'user' });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
+    if (json && error.exitCode !== 0 && error.code !== 'commander.help') {
+      throw usageError(error.message.replace(/^error: /, ''));
+    }
     // Commander has said what is wrong. Help that was asked for is no failure.
     process.exitCode = error.exitCode === 0 ? 0 : EXIT_USAGE;
   }

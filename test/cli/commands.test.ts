@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSyn
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { Command } from 'commander';
 import { unmount } from '../../src/linux/old-mount.ts';
 import { commands } from '../../src/cli/commands.ts';
 import { needs } from '../needs.ts';
@@ -122,7 +123,7 @@ const rows: readonly Row[] = [
   { args: ['dump-files', '--backing-path-only', 'again', '/usr'], code: 2, stderr: /\/usr is a directory/ },
   { args: ['dump-files', 'again', '/no/such'], code: 3, stderr: /no \/no\/such/ },
   { args: ['dump-files', 'again'], code: 2, stderr: /missing required argument/ },
-  { args: ['cat', `ostree-commit-${plain}`, '--json'], stdout: /"contentType": "0xafe138c18c463ef1"/ },
+  { args: ['cat', `ostree-commit-${plain}`, '--json'], stdout: /"content_type": "0xafe138c18c463ef1"/ },
   { args: ['cat', 'ostree-commit-zzz'], code: 3, stderr: /ostree-commit-zzz is missing/ },
   { args: ['mount', 'zzz', top], code: 3, stderr: /Image zzz is missing/ },
   { args: ['mount', 'again', join(top, 'nowhere')], code: 3, stderr: /mount point .*nowhere does not exist/ },
@@ -264,7 +265,14 @@ describe('cfs', () => {
 });
 
 describe('every command', () => {
-  for (const { words } of commands) {
+  for (const { words, load } of commands) {
+    it(`${words} describes its arguments and options`, async () => {
+      const command = new Command(words);
+      (await load()).define(command, () => Promise.resolve());
+      for (const argument of command.registeredArguments) assert.notEqual(argument.description, '', argument.name());
+      for (const { hidden, description, flags } of command.options) assert.ok(hidden || description !== '', flags);
+    });
+
     it(`${words} --help has a description and an example that names it`, async () => {
       const { code, stdout } = await run(...words.split(' '), '--help');
       assert.equal(code, 0);
