@@ -52,7 +52,8 @@ function* walk(commit: CommitPaths, starts: readonly CommitEntry[], options: Opt
     for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
       yield next;
       if (next.kind !== 'directory' || options.dironly === true) continue;
-      if (next === start || options.recursive === true) pending.push(...[...commit.list(next)].reverse());
+      if (next !== start && options.recursive !== true) continue;
+      for (const entry of Array.from(commit.list(next)).reverse()) pending.push(entry);
     }
   }
 }

@@ -83,7 +83,7 @@ async function readDirectoryOperand(
 function digestAlgorithm(root: Directory): HashAlgorithm | undefined {
   const pending: Inode[] = [root];
   for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
-    if (next.kind === 'directory') pending.push(...next.entries.values());
+    if (next.kind === 'directory') for (const inode of next.entries.values()) pending.push(inode);
     else if (next.digest !== undefined) return next.digest.length === 64 ? 'sha256' : 'sha512';
   }
   return undefined;

@@ -72,6 +72,6 @@ export async function runDelta(job: DeltaJob, source: Source, options: DeltaRunO
 function workersFor({ parts }: DeltaJob, { threads, unpackedSize }: DeltaRunOptions): number {
   if (threads !== undefined) return Math.max(0, Math.min(threads, parts.length) - 1);
   // The largest part is not shared, so that workers only spare this thread the others.
-  const shared = unpackedSize - Math.max(0, ...parts.map((part) => part.unpackedSize));
-  return Math.min(availableParallelism(), MAX_THREADS, 1 + Math.floor(shared / BYTES_PER_WORKER)) - 1;
+  const largest = parts.reduce((most, part) => Math.max(most, part.unpackedSize), 0);
+  return Math.min(availableParallelism(), MAX_THREADS, 1 + Math.floor((unpackedSize - largest) / BYTES_PER_WORKER)) - 1;
 }

@@ -99,7 +99,7 @@ function wantedParts(parts: readonly DeltaPart[], bases: Bases, writer: ObjectWr
     const held = Uint8Array.from(listed, (object) => Number(isThere(object, bases, writer)));
     if (!held.includes(0)) continue;
     wanted.push({ index: part.index, held, unpackedSize: part.unpackedSize, first: objects.length });
-    objects.push(...listed);
+    for (const object of listed) objects.push(object);
   }
   return { parts: wanted, objects };
 }

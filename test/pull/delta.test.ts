@@ -314,6 +314,12 @@ describe('pullCommit() past wrong deltas', () => {
       'CHECKSUM',
       new RegExp(file),
     ],
+    [
+      'a part that lists very many objects',
+      withPart({ objects: Buffer.alloc(33 * 200_000, Buffer.alloc(33, 3)) }),
+      'CHECKSUM',
+      /Corrupted dirmeta object/,
+    ],
     ['objects that need more space than there is', withPart({ unpackedSize: 2 ** 52 }), 'NO_SPACE', /static delta/],
   ];
   for (const [name, facts, code, says] of wrong) {
