@@ -153,7 +153,7 @@ class Check {
       problems.push({ kind, path: `objects/${objectPath(objectAt(table, index))}`, detail });
     }
     problems.sort((a, b) => (a.path < b.path ? -1 : 1));
-    this.#problems.push(...problems);
+    for (const problem of problems) this.#problems.push(problem);
     this.#count.objectsChecked = total + problems.filter(({ kind }) => kind === 'object-invalid-name').length;
     this.#count.objectsCorrupted = problems.length;
     if (problems.length === 0 && foreign.length > 0) {
