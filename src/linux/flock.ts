@@ -1,5 +1,6 @@
 /** flock(2), and who holds such a lock. */
 import { readFileSync, statSync } from 'node:fs';
+import { basename } from 'node:path';
 import { EAGAIN, EINTR, SystemError } from './errno.ts';
 import { lastErrno, libcFunction } from './libc.ts';
 
@@ -76,9 +77,18 @@ function hex2(value: bigint): string {
 /** The command line of a process, at most 80 characters, or undefined. */
 function commandOf(pid: number): string | undefined {
   try {
-    const text = readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ').trim();
+    const text = shownCommand(readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0'));
     return text === '' ? readFileSync(`/proc/${pid}/comm`, 'utf8').trim() : text.slice(0, 80);
   } catch {
     return undefined;
   }
+}
+
+/** Of a program that an interpreter runs, the program: the interpreter and its options would fill the line. */
+function shownCommand([program = '', ...args]: readonly string[]): string {
+  if (basename(program) !== 'node') return [program, ...args].join(' ').trim();
+  const at = args.findIndex((arg) => !arg.startsWith('-'));
+  const script = args[at] ?? program;
+  const name = /\/cli\/main\.[jt]s$/.test(script) ? 'cfs' : script;
+  return [name, ...args.slice(at + 1)].join(' ').trim();
 }

@@ -226,12 +226,15 @@ class Check {
         this.#refs(kind, `${below}/${name}`);
       } else if (type === 'other') {
         this.#report('unexpected-file-type', path, 'neither a symlink nor a directory');
-      } else if (!exists(file)) {
-        this.#count.brokenLinks++;
-        this.#report('broken-symlink', path);
       } else {
-        const target = basename(readLink(file) ?? '');
-        if (exists(join(this.#repository.path, kind, target))) continue;
+        const text = readLink(file);
+        // Nobody is kept from removing refs meanwhile.
+        if (text === undefined) continue;
+        const target = basename(text);
+        const isBroken = !exists(file) && readLink(file) === text;
+        if (isBroken) this.#count.brokenLinks++;
+        if (isBroken) this.#report('broken-symlink', path);
+        if (isBroken || exists(join(this.#repository.path, kind, target))) continue;
         this.#report('stat-failed', path, `points to '${target}', which is no entry of ${kind}/`);
       }
     }

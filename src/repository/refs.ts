@@ -43,8 +43,11 @@ function* walk(directory: string, below: string): Generator<Ref, void, undefined
   for (const { name, type } of listDirectory(directory)) {
     const file = join(directory, name);
     if (type === 'directory') yield* walk(file, `${below}${name}/`);
-    else if (type === 'symlink') yield { ref: below + name, target: basename(readLink(file) ?? '') };
-    else throw new CfsError('CORRUPT', `Cannot list refs: ${file} is no symlink`, { path: file });
+    else if (type === 'symlink') {
+      const text = readLink(file);
+      // Else it was removed since.
+      if (text !== undefined) yield { ref: below + name, target: basename(text) };
+    } else throw new CfsError('CORRUPT', `Cannot list refs: ${file} is no symlink`, { path: file });
   }
 }
 

@@ -155,7 +155,7 @@ test('tryLock() excludes another descriptor, and lockHolders() names the holder'
       const [holder] = lockHolders(path('lock'));
       assert.equal(holder?.kind, 'exclusive');
       assert.equal(holder?.pid, process.pid);
-      assert.match(holder?.command ?? '', /node/);
+      assert.match(holder?.command ?? '', /linux\.test\.ts/);
     });
   });
   assert.deepEqual(lockHolders(path('absent')), []);
