@@ -1,4 +1,5 @@
 /** `cfs import-image REF`: stores the image that comes on stdin. */
+import { addAbortSignal } from 'node:stream';
 import type { Command } from 'commander';
 import { CfsError } from '../../bytes/errors.ts';
 import { imageObjects } from '../erofs/objects.ts';
@@ -38,8 +39,8 @@ async function run(context: Context, ref: string): Promise<void> {
 async function readAll(signal: AbortSignal): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let size = 0;
-  for await (const chunk of process.stdin as AsyncIterable<Buffer>) {
-    signal.throwIfAborted();
+  // Also a terminal where nobody types does not outlast Ctrl-C.
+  for await (const chunk of addAbortSignal(signal, process.stdin) as AsyncIterable<Buffer>) {
     size += chunk.length;
     if (size > MAX_SIZE) throw new CfsError('LIMIT', `Cannot import an image of more than ${MAX_SIZE} bytes`);
     chunks.push(chunk);

@@ -1,6 +1,7 @@
 /** The commands on directories beside those of `cfsctl`: what they write, and what is in the repository afterwards. */
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import {
   mkdirSync,
   mkdtempSync,
@@ -15,6 +16,8 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { lockHolders } from '../../src/linux/flock.ts';
 import { goldenIds, unpackGoldenDirectory } from '../directory/golden-directory.ts';
 import { makeRandomDirectory } from '../directory/random-directory.ts';
 import { needs } from '../needs.ts';
@@ -189,6 +192,23 @@ describe('a root file system', () => {
 });
 
 describe('import-image', () => {
+  test('ends by Ctrl-C while nothing comes', async () => {
+    const repo = freshRepository();
+    const child = spawn(cfs, ['--repo', repo, 'import-image', 'a'], { stdio: ['pipe', 'ignore', 'pipe'] });
+    let said = '';
+    child.stderr.on('data', (text) => (said += text));
+    const closed = once(child, 'close');
+    // By then it hears signals.
+    while (!lockHolders(repo).some(({ pid }) => pid === child.pid)) {
+      assert.equal(child.exitCode, null, said);
+      await sleep(10);
+    }
+    child.kill('SIGINT');
+    const killer = setTimeout(() => child.kill('SIGKILL'), 20_000);
+    assert.deepEqual([await closed, said.includes('Interrupted')], [[130, null], true], said);
+    clearTimeout(killer);
+  });
+
   const cfs = join(import.meta.dirname, '../../cfs');
   const image = readFileSync(join(import.meta.dirname, '../../fixtures/images/plain.v1.erofs'));
   const imported = (repo: string, input: Buffer): ReturnType<typeof spawnSync> =>
