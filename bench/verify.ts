@@ -1,7 +1,7 @@
 /**
  * Pulls both commits of the benchmark's input and holds them against the real `ostree`: the tree that `cfs ostree dump` gives
  * against a walk of `ostree checkout`, file by file with content, mode, owner and xattrs; `fsck`; a second pull, and the pull of the
- * second commit with the first as a base. Needs root. Exits 1 at the first difference.
+ * second commit with the first as a base; pulls from nginx, which give the same images. Needs root and nginx. Exits 1 at the first difference.
  *
  *     npm run bench:verify
  */
@@ -15,15 +15,21 @@ import { parseDump } from '../src/tree/dumpfile-parse.ts';
 import type { Inode } from '../src/tree/tree.ts';
 import { verityDigest } from '../src/verity/digest.ts';
 import { readInput } from './input.ts';
+import { startNginx } from './nginx.ts';
 import { cfsPath } from './programs.ts';
 
 const input = readInput();
 if (input === undefined) throw new Error('there is no input yet: run npm run bench once');
 const top = mkdtempSync(join(tmpdir(), 'cfs-verify-'));
 const repo = join(top, 'repo');
+const httpRepo = join(top, 'http-repo');
 
 function cfs(...args: readonly string[]): Buffer {
   return execFileSync(cfsPath, ['--repo', repo, '-q', ...args], { maxBuffer: 1 << 28 });
+}
+
+function cfsHttp(...args: readonly string[]): string {
+  return execFileSync(cfsPath, ['--repo', httpRepo, '-q', ...args], { encoding: 'utf8' });
 }
 
 interface Pulled {
@@ -98,6 +104,19 @@ try {
     `compare with a checkout: ${compare(checkout('debian/2'), parseDump(cfs('ostree', 'dump', 'debian/2')))} entries are equal`,
   );
   console.log(cfs('fsck').toString().trimEnd());
+
+  using nginx = await startNginx({ folder: join(top, 'nginx'), root: input.repo });
+  for (const [ref, image] of [
+    ['debian/1', first.image],
+    ['debian/2', second.image],
+  ] as const) {
+    const options = ['--json', '--hash', 'sha256', 'ostree', 'pull', '--no-delta', nginx.url];
+    const pulled = JSON.parse(cfsHttp(...options, ref)) as Pulled;
+    assert.equal(pulled.image, image);
+    const { metadata_fetched: metadata, files_fetched: files, files_reused: reused } = pulled;
+    console.log(`pull ${ref} from nginx: ${metadata} metadata + ${files} files, ${reused} reused, the same image`);
+  }
+  console.log(cfsHttp('fsck').trimEnd());
 } finally {
   rmSync(top, { recursive: true });
 }
