@@ -36,10 +36,7 @@ export async function makeAllParts(
 ): Promise<MadeParts[]> {
   signal?.throwIfAborted();
   const results: MadeParts[] = Array.from({ length: groups.length });
-  const workers = Array.from(
-    { length: Math.min(threads, groups.length) },
-    () => new Worker(workerFile, { workerData: job }),
-  );
+  const workers: Worker[] = [];
   const stop = Promise.withResolvers<never>();
   const abort = (): void => stop.reject(signal!.reason as Error);
   signal?.addEventListener('abort', abort);
@@ -71,6 +68,9 @@ export async function makeAllParts(
       give();
     });
   try {
+    for (let left = Math.min(threads, groups.length); left > 0; left--) {
+      workers.push(new Worker(workerFile, { workerData: job }));
+    }
     onProgress?.({ phase: 'delta', done, total, bytes, bytesTotal });
     await Promise.race([Promise.all(workers.map(runWorker)), stop.promise]);
     onProgress?.({ phase: 'delta', done: total, total, bytes: bytesTotal, bytesTotal });

@@ -6,7 +6,7 @@ import { batchResults, type ResultBatch } from './content-job.ts';
 import { DeltaCounters, type DeltaJob } from './delta-job.ts';
 import { runDeltaLoop } from './delta-loop.ts';
 import type { IngestedFile } from './file-ingest.ts';
-import { allEnded, breather, runInWorker, startWorker } from '../threads.ts';
+import { allEnded, breather, runInWorker, startWorker, type StartedWorker } from '../threads.ts';
 
 const MAX_THREADS = 8;
 /** A worker costs as much as to make so many bytes of objects. */
@@ -50,8 +50,9 @@ export async function runDelta(job: DeltaJob, source: Source, options: DeltaRunO
   signal?.addEventListener('abort', stop);
   const timer = setInterval(report, PROGRESS_INTERVAL);
   report();
-  const workers = Array.from({ length: workersFor(job, options) }, () => startWorker(workerFile));
+  const workers: StartedWorker[] = [];
   try {
+    for (let left = workersFor(job, options); left > 0; left--) workers.push(startWorker(workerFile));
     await allEnded([
       ...workers.map((worker) => runInWorker(worker, job, collect, stop)),
       runDeltaLoop(job, source, collect, breather()),
