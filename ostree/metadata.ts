@@ -2,7 +2,7 @@
  * Dictionaries of metadata, GVariant `a{sv}`: the first member of a commit, and the whole of a `commitmeta` object (detached
  * metadata: signatures, which may change after the commit was made). Order and unknown keys are kept.
  */
-import { FormatError } from '../bytes/errors.ts';
+import { CfsError, FormatError } from '../bytes/errors.ts';
 import { lookup } from '../gvariant/src/decode.ts';
 import { encode } from '../gvariant/src/encode.ts';
 import { Variant, type Decoded } from '../gvariant/src/value.ts';
@@ -21,9 +21,19 @@ export function metadataValue<const Text extends string>(
   return lookup(metadata, key, type);
 }
 
-/** Takes over decoded entries; `FormatError` for an empty key. */
+/** Entries of a dictionary: more than any writer makes, few enough for memory and time. */
+const MAX_ENTRIES = 131_072;
+
+/** Takes over decoded entries. @throws FormatError for an empty key, CfsError LIMIT for more than 131,072 entries. */
 export function checkMetadata(entries: Iterable<readonly [string, Variant]>, format: string, field: string): Metadata {
-  const metadata = [...entries];
+  const metadata: (readonly [string, Variant])[] = [];
+  for (const entry of entries) {
+    if (metadata.length === MAX_ENTRIES) {
+      const facts = { field, limit: MAX_ENTRIES };
+      throw new CfsError('LIMIT', `Cannot read ${field} of ${format}: more than ${MAX_ENTRIES} entries`, facts);
+    }
+    metadata.push(entry);
+  }
   const empty = metadata.findIndex(([key]) => key === '');
   if (empty !== -1) throw new FormatError(format, `${field}[${empty}]`, 'Empty metadata key');
   return metadata;

@@ -67,6 +67,8 @@ class Run implements Disposable {
   readonly #output: DeltaOutput;
   readonly #openSource: OpenReadSource;
   #source: NamedSource | undefined;
+  /** The source that was set last, which programs set again and again between writes from the blob. */
+  #last: NamedSource | undefined;
   /** Of the open file. */
   #size = 0;
   /** Bytes of the open file so far. */
@@ -195,14 +197,19 @@ class Run implements Disposable {
   }
 
   #setSource(name: OstreeChecksum): void {
-    this.#dropSource();
+    if (this.#last?.name === name) {
+      this.#source = this.#last;
+      return;
+    }
+    this.#forgetLast();
     const opened = this.#openSource(name);
     if (opened === undefined) {
       throw new NotFoundError(`Couldn't find file object '${name}', which ${this.#payload.format} is made from`, {
         object: name,
       });
     }
-    this.#source = { name, opened };
+    this.#last = { name, opened };
+    this.#source = this.#last;
   }
 
   #currentSource(): NamedSource {
@@ -211,8 +218,13 @@ class Run implements Disposable {
   }
 
   #dropSource(): void {
-    this.#source?.opened[Symbol.dispose]();
     this.#source = undefined;
+  }
+
+  #forgetLast(): void {
+    this.#dropSource();
+    this.#last?.opened[Symbol.dispose]();
+    this.#last = undefined;
   }
 
   #fail(operand: string, problem: string): FormatError {
@@ -220,7 +232,7 @@ class Run implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    this.#dropSource();
+    this.#forgetLast();
   }
 }
 

@@ -1,5 +1,5 @@
 /** Decoding superblocks, in either byte order; see format.ts. */
-import { FormatError } from '../../bytes/errors.ts';
+import { CfsError, FormatError } from '../../bytes/errors.ts';
 import { lookup } from '../../gvariant/src/decode.ts';
 import type { Variant } from '../../gvariant/src/value.ts';
 import { checksumFromBytes, type OstreeChecksum } from '../checksum.ts';
@@ -61,6 +61,9 @@ export interface DeltaPair {
 
 /** Bytes of a pair of checksums. */
 const PREREQUISITE_SIZE = 64;
+/** Far more than 2 TiB in parts of usual size take; each takes memory in every thread. */
+const MAX_PARTS = 65_536;
+const MAX_FALLBACKS = 262_144;
 
 type RawPart = readonly [version: number, digest: Uint8Array, size: bigint, unpackedSize: bigint, objects: Uint8Array];
 type RawFallback = readonly [number: number, checksum: Uint8Array, size: bigint, unpackedSize: bigint];
@@ -68,7 +71,7 @@ type RawFallback = readonly [number: number, checksum: Uint8Array, size: bigint,
 /**
  * Decodes the file `superblock` of a delta; data are views. The commit object has its checksum, and FROM and TO are those of
  * `wanted`, if that is given.
- * @throws FormatError that names the field, ChecksumError for a wrong commit object, CfsError LIMIT beyond 128 MiB.
+ * @throws FormatError that names the field, ChecksumError for a wrong commit object, CfsError LIMIT beyond 128 MiB and for too many entries.
  */
 export function decodeSuperblock(bytes: Uint8Array, wanted?: DeltaPair): Superblock {
   const format = `superblock${wanted === undefined ? '' : ` of delta ${deltaName(wanted.from, wanted.to)}`}`;
@@ -83,8 +86,13 @@ export function decodeSuperblock(bytes: Uint8Array, wanted?: DeltaPair): Superbl
     throw new FormatError(format, 'prerequisites', problem);
   }
   const metadata = checkMetadata(decodeNormal('a{sv}', frame.metadata, format, 'metadata'), format, 'metadata');
-  const parts = Array.from(decodeNormal('a(uayttay)', frame.parts, format, 'parts'));
-  const fallbacks = Array.from(decodeNormal('a(yaytt)', frame.fallbacks, format, 'fallbacks'));
+  const parts = atMost(MAX_PARTS, decodeNormal('a(uayttay)', frame.parts, format, 'parts'), format, 'parts');
+  const fallbacks = atMost(
+    MAX_FALLBACKS,
+    decodeNormal('a(yaytt)', frame.fallbacks, format, 'fallbacks'),
+    format,
+    'fallbacks',
+  );
   const byteOrder = byteOrderOf(metadata, parts);
   const reader = new EntryReader(format, byteOrder, metadata, deltaFolder(from, to));
   return {
@@ -100,6 +108,17 @@ export function decodeSuperblock(bytes: Uint8Array, wanted?: DeltaPair): Superbl
     fallbacks: fallbacks.map((fallback, index) => reader.fallback(fallback, index)),
     signatures,
   };
+}
+
+function atMost<Entry>(
+  limit: number,
+  entries: Iterable<Entry> & { readonly length: number },
+  format: string,
+  field: string,
+): readonly Entry[] {
+  if (entries.length <= limit) return Array.from(entries);
+  const facts = { field, count: entries.length, limit };
+  throw new CfsError('LIMIT', `Cannot decode ${format}: ${entries.length} ${field}, the most is ${limit}`, facts);
 }
 
 function checkPair(actual: DeltaPair, wanted: DeltaPair, format: string): void {

@@ -294,6 +294,7 @@ describe('pullCommit() past wrong deltas', () => {
     ],
     ['a part that is longer than announced', withPart({ size: 10 }), 'LIMIT', /10/],
     ['an unknown compression', withPart({ file: Buffer.from('zzzz') }), 'FORMAT', /Invalid compression type '122'/],
+    ['a part of very many objects', withPart({ objects: Buffer.alloc(33 * 200_000, 1) }), 'FORMAT', /part 0 of delta/],
     ['a part that is empty', withPart({ file: Buffer.alloc(0) }), 'FORMAT', /part 0 of delta/],
     [
       'a part that is no XZ stream',

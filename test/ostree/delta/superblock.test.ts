@@ -102,6 +102,29 @@ describe('decodeSuperblock()', () => {
     });
   });
 
+  const crowds: readonly (readonly [string, Partial<DeltaFacts>, RegExp])[] = [
+    [
+      'parts',
+      { parts: Array.from({ length: 65_537 }, () => ({ ...part, objects: [], digest: new Uint8Array(32) })) },
+      /65537 parts, the most is 65536/,
+    ],
+    [
+      'fallbacks',
+      { fallbacks: Array.from({ length: 262_145 }, () => [1, new Uint8Array(32), 1n, 1n] as const) },
+      /262145 fallbacks, the most is 262144/,
+    ],
+    [
+      'entries of metadata',
+      { metadata: Array.from({ length: 131_073 }, (_, i) => [`${i}`, { type: 'y', value: 1 }] as const) },
+      /metadata .*: more than 131072 entries/,
+    ],
+  ];
+  for (const [name, facts, message] of crowds) {
+    test(`refuses more ${name} than memory is for`, () => {
+      assert.throws(() => decodeSuperblock(bad(facts)), { code: 'LIMIT', message });
+    });
+  }
+
   test('takes the envelope off a signed one', () => {
     const signatures = [['ostree.sign.dummy', { type: 'aay', value: [Buffer.from('x')] }]] as const;
     const bytes = encode(SIGNED_TYPE, [swap64(0x4f535453474e4454n), goodBytes, signatures as never]);
