@@ -9,7 +9,7 @@ import { lstatSync, rmSync, unlinkSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { setImmediate as pause } from 'node:timers/promises';
 import { CfsError } from '../../bytes/errors.ts';
-import { isObjectId, type ObjectId } from '../verity/object-id.ts';
+import { isObjectId } from '../verity/object-id.ts';
 import { TEMPORARY_FILE, TEMPORARY_LINK, TEMPORARY_OBJECT, type LinkKind } from './layout.ts';
 import { syncDirectories } from './links.ts';
 import { listNames, objectFiles, shownName } from './object-files.ts';
@@ -109,7 +109,7 @@ function removeLinks(links: readonly string[]): void {
 
 function* deadObjects(
   path: string,
-  live: ReadonlySet<ObjectId>,
+  live: Reachable['live'],
   algorithm: Repository['algorithm'],
   warnings: string[],
 ): Generator<{ file: string; size: number }, void, undefined> {

@@ -15,6 +15,7 @@ import { imageObjects } from '../erofs/objects.ts';
 import type { ObjectId } from '../verity/object-id.ts';
 import { linkedObject, type LinkKind } from './layout.ts';
 import { listDirectory, readLink } from './links.ts';
+import { LiveObjects } from './live-objects.ts';
 import { mountedImages } from './mounted.ts';
 import { readObject, type ObjectStore } from './objects.ts';
 import { listRefs } from './refs.ts';
@@ -49,7 +50,7 @@ function doubt(problem: string, path: string, cause?: unknown): CfsError {
 }
 
 export interface Reachable {
-  readonly live: ReadonlySet<ObjectId>;
+  readonly live: Pick<LiveObjects, 'has'>;
   readonly streams: readonly Link[];
   readonly images: readonly Link[];
   readonly warnings: readonly string[];
@@ -60,7 +61,8 @@ export interface Reachable {
  * @throws NotFoundError for an unknown root; CfsError CORRUPT when it cannot be told what is in use, LOCKED when a mount is why.
  */
 export function findReachable(store: ObjectStore, roots: readonly string[] = []): Reachable {
-  const live = new Set<ObjectId>();
+  const live = new LiveObjects();
+  const followed = new Set<ObjectId>();
   const warnings: string[] = [];
   const links = { streams: listLinks(store, 'streams'), images: listLinks(store, 'images') };
   const streamObjects = new Set(links.streams.map(({ id }) => id));
@@ -68,7 +70,8 @@ export function findReachable(store: ObjectStore, roots: readonly string[] = [])
   const keepStream = (first: ObjectId, why: string): void => {
     const pending = [first];
     for (let id = pending.pop(); id !== undefined; id = pending.pop()) {
-      if (live.has(id) && id !== first) continue;
+      if (followed.has(id)) continue;
+      followed.add(id);
       live.add(id);
       let stream;
       try {
