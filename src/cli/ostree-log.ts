@@ -21,9 +21,12 @@ interface Entry {
 async function run(context: Context, name: string): Promise<void> {
   using repository = await context.openRepository();
   const entries: Entry[] = [];
+  const seen = new Set<OstreeChecksum>();
   let next: StoredCommit | undefined = readCommit(repository, resolveCommit(repository, name));
-  while (next !== undefined) {
+  // The id of a stored commit is believed here, so a false one could lead back.
+  while (next !== undefined && !seen.has(next.checksum)) {
     const { checksum } = next;
+    seen.add(checksum);
     const commit = decodeCommit(next.content.get(checksum)!.data, checksum);
     entries.push({ checksum, commit });
     next = commit.parent === undefined ? undefined : findCommit(repository, commit.parent);
