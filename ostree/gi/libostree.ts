@@ -6,7 +6,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { openSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import type { Readable } from 'node:stream';
+import type { Readable, Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { CfsError, NotFoundError, UnsupportedError } from '../../bytes/errors.ts';
 import { FRAME_HEADER, type Answer, type CallName, type Calls, type FetchProgress } from './server/protocol.ts';
@@ -38,6 +38,7 @@ interface Waiting {
 
 export class Libostree implements Disposable, AsyncDisposable {
   readonly #process: ChildProcess;
+  readonly #requests: Writable;
   /** In the order of their requests. */
   readonly #waiting: Waiting[] = [];
   #received: Buffer = Buffer.alloc(0);
@@ -53,9 +54,10 @@ export class Libostree implements Disposable, AsyncDisposable {
       detached: true,
       env: { ...process.env, LC_ALL: 'C.UTF-8', GIO_USE_VFS: 'local', NODE_OPTIONS: '' },
     });
-    const [stdin, , stderr, answers] = this.#process.stdio as unknown as [Readable, null, Readable, Readable];
+    const [requests, , stderr, answers] = this.#process.stdio as unknown as [Writable, null, Readable, Readable];
     // Its end says why.
-    stdin.on('error', () => undefined);
+    requests.on('error', () => undefined);
+    this.#requests = requests;
     stderr.setEncoding('utf8').on('data', (text: string) => {
       this.#lastWords = (this.#lastWords + text).slice(-LAST_WORDS);
     });
@@ -98,7 +100,7 @@ export class Libostree implements Disposable, AsyncDisposable {
   ): Promise<Answered<Name>> {
     signal?.throwIfAborted();
     const answer = this.#wait(call, onProgress) as Promise<Answered<Name>>;
-    this.#process.stdin?.write(`${JSON.stringify({ call, arguments: args })}\n`);
+    this.#requests.write(`${JSON.stringify({ call, arguments: args })}\n`);
     if (signal === undefined) return answer;
     const { promise: aborted, reject } = Promise.withResolvers<never>();
     const abort = (): void => reject(signal.reason as Error);
@@ -183,12 +185,12 @@ function assertSetUp(): void {
   }
 }
 
+const missing = /not found$|No such (file or directory$|metadata object|branch)|Couldn't find file object/;
+
 /** libostree's errors reach JavaScript as messages alone. */
 function errorOf(message: string): CfsError {
   const text = `libostree: ${message}`;
   if (/No space left on device/.test(message)) return new CfsError('NO_SPACE', text);
-  if (/not found$|No such file or directory$|Couldn't find file object|No such metadata object|No such branch/.test(message)) {
-    return new NotFoundError(text);
-  }
+  if (missing.test(message)) return new NotFoundError(text);
   return new CfsError(/corrupt|invalid|signature/i.test(message) ? 'CORRUPT' : 'SYSTEM', text);
 }

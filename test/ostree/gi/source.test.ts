@@ -14,7 +14,14 @@ import { openSource } from '../../../ostree/open-source.ts';
 import { openLocalSource } from '../../../src/pull/source.ts';
 import { needs } from '../../needs.ts';
 import { objectsOf } from '../golden.ts';
-import { goldenRefs, makeRepositories, repositoryNeeds, userOnlyRefs, type Repositories } from '../real-ostree.ts';
+import {
+  goldenRefs,
+  makeRepositories,
+  ostree,
+  repositoryNeeds,
+  userOnlyRefs,
+  type Repositories,
+} from '../real-ostree.ts';
 import { contentOf, testSource } from '../source-contract.ts';
 
 const skip = needs(...repositoryNeeds, 'libostree for Node');
@@ -39,6 +46,18 @@ describe('LibostreeSource', { skip }, () => {
       refs: mode === 'bareUserOnly' ? userOnlyRefs : goldenRefs,
     });
   }
+
+  test('refuses a commit whose tree is not all there', async () => {
+    const path = `${repositories.root}/partial`;
+    ostree('init', `--repo=${path}`, '--mode=bare-user');
+    ostree('remote', 'add', `--repo=${path}`, '--no-gpg-verify', 'origin', `file://${repositories.archive}`);
+    ostree('pull', `--repo=${path}`, '--commit-metadata-only', 'origin', 'golden/plain');
+    using source = await LibostreeSource.open({ path });
+    const commit = await source.resolveRef('origin:golden/plain');
+    await assert.rejects(source.readObject('commit', commit), { code: 'PARTIAL', message: /is only partly in/ });
+    // Only refs of this repository itself are found without their remote.
+    await assert.rejects(source.resolveRef('golden/plain'), { code: 'NOT_FOUND' });
+  });
 
   const walks = [...modes, ...(further === undefined ? [] : ['further' as const])];
   for (const mode of walks) {
