@@ -3,7 +3,6 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSyn
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { Command } from 'commander';
 import { unmount } from '../../src/linux/old-mount.ts';
 import { commands } from '../../src/cli/commands.ts';
 import { needs } from '../needs.ts';
@@ -265,12 +264,14 @@ describe('cfs', () => {
 });
 
 describe('every command', () => {
-  for (const { words, load } of commands) {
-    it(`${words} describes its arguments and options`, async () => {
-      const command = new Command(words);
-      (await load()).define(command, () => Promise.resolve());
-      for (const argument of command.registeredArguments) assert.notEqual(argument.description, '', argument.name());
-      for (const { hidden, description, flags } of command.options) assert.ok(hidden || description !== '', flags);
+  for (const { words } of commands) {
+    it(`${words} --help describes every argument and option`, async () => {
+      const { stdout } = await run(...words.split(' '), '--help');
+      const [usage = '', ...sections] = stdout.split('\n\n');
+      const described = sections.find((section) => section.startsWith('Arguments:')) ?? '';
+      const names = usage.replace('[options]', '').match(/[<[][^\]>]+[\]>]/g) ?? [];
+      assert.equal(described.match(/^ {2}\w\S* {2,}\S/gm)?.length ?? 0, names.length);
+      for (const line of stdout.match(/^ {2}-.*$/gm) ?? []) assert.match(line, / {2}-.*\S {2,}\S/);
     });
 
     it(`${words} --help has a description and an example that names it`, async () => {
