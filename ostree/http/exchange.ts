@@ -23,6 +23,8 @@ type Held = (Uint8Array | (() => void))[];
 export class Exchange implements Dispatcher.DispatchHandler {
   /** Settles when it is over; rejects with what ended it early. */
   readonly over: Promise<void>;
+  /** True if its connection had given other responses before: its server may have closed that when the request was on its way. */
+  onUsedConnection = false;
   /** Called once, before `over` settles. */
   onOver: ((complete: boolean) => void) | undefined;
   readonly #receiver: Receiver;
@@ -34,6 +36,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
   /** What came while the receiver was busy, the end of the response as a function. Undefined if it is not busy. */
   #held: Held | undefined;
   #isOver = false;
+  #hasBegun = false;
   #error: Error | undefined;
 
   /** @param patience is how many milliseconds it may be silent. */
@@ -59,6 +62,11 @@ export class Exchange implements Dispatcher.DispatchHandler {
     return this.#isOver;
   }
 
+  /** True once something of the response has come. */
+  get hasBegun(): boolean {
+    return this.#hasBegun;
+  }
+
   /** True as long as other responses have to come first on its connection: its own silence means nothing then. */
   set inLine(inLine: boolean) {
     this.#watch.paused = inLine;
@@ -79,6 +87,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
   }
 
   onResponseStart(_controller: Dispatcher.DispatchController, status: number, headers: IncomingHttpHeaders): void {
+    this.#hasBegun = true;
     if (status >= 200 && !this.#isOver) this.#give(() => this.#receiver.begin({ status, headers }));
   }
 

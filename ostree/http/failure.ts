@@ -71,6 +71,11 @@ export function transportFailure(error: unknown, retryAll: boolean): Failure {
   return new Failure(hopeless ? 'permanent' : 'transient', problem, { connection: true, cause: error });
 }
 
+/** True for a connection that the other side has closed. */
+export function isClosing(error: unknown): boolean {
+  return ['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE'].includes(codeOf(error));
+}
+
 function codeOf(error: unknown): string {
   return error instanceof Error && 'code' in error ? String(error.code) : '';
 }

@@ -107,6 +107,8 @@ class Pipe {
   #http2 = false;
   #socket: Socket | undefined;
   #corked = false;
+  /** The connection has given a response. */
+  #isUsed = false;
 
   constructor(open: OpenClient, events: PipeEvents) {
     this.#events = events;
@@ -140,12 +142,15 @@ class Pipe {
 
   #connected(socket: Socket): void {
     this.#http2 = (socket as TLSSocket).alpnProtocol === 'h2';
+    this.#isUsed = false;
     this.#socket = this.#http2 ? undefined : socket;
     if (this.#http2) for (const exchange of this.#exchanges) exchange.inLine = false;
     this.#events.connected(this.#http2);
   }
 
   #leave(exchange: Exchange, complete: boolean): void {
+    exchange.onUsedConnection = this.#isUsed;
+    if (complete) this.#isUsed = true;
     const at = this.#exchanges.indexOf(exchange);
     this.#exchanges.splice(at, 1);
     const [first] = this.#exchanges;

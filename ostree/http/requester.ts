@@ -1,7 +1,7 @@
 /** One GET with its redirects: who is asked, with which header fields, and who gets the answer. */
 import { type Base, hrefOf, type Target } from './base.ts';
 import { Exchange, type Head, type Receiver } from './exchange.ts';
-import { Failure, parseRetryAfter, SinkError, statusFailure, transportFailure } from './failure.ts';
+import { Failure, isClosing, parseRetryAfter, SinkError, statusFailure, transportFailure } from './failure.ts';
 import type { Lane } from './lane.ts';
 import type { Settings } from './options.ts';
 import type { Origins } from './origins.ts';
@@ -12,6 +12,9 @@ import { takeCredentials } from './url.ts';
 /** Bytes of an unwelcome answer that are read to keep its connection. */
 const DRAIN = 64 * 1024;
 const redirects = new Set([301, 302, 303, 307, 308]);
+
+/** How often a request is made again at once because its connection was closed in front of the response. */
+const MAX_AGAIN = 8;
 
 export const noFields: Readonly<Record<string, string>> = {};
 
@@ -84,23 +87,29 @@ export class Requester {
     const { lane } = server;
     const wait = lane.enter(signal, attempt);
     if (wait !== undefined) await wait;
-    const sieve = new Sieve(receiver, lane);
-    const exchange = new Exchange(sieve, this.#speed, patience, signal);
     try {
       const headers = fields === noFields ? own : { ...own, ...fields };
-      try {
-        server.dispatch({ origin, path, method: 'GET', headers, blocking: false }, exchange);
-      } catch (error) {
-        exchange.fail(error);
+      for (let again = MAX_AGAIN; ; again--) {
+        const sieve = new Sieve(receiver, lane);
+        const exchange = new Exchange(sieve, this.#speed, patience, signal);
+        try {
+          try {
+            server.dispatch({ origin, path, method: 'GET', headers, blocking: false }, exchange);
+          } catch (error) {
+            exchange.fail(error);
+          }
+          await exchange.over;
+        } catch (error) {
+          if (signal.aborted) throw signal.reason;
+          // The server has closed a connection that had served before: that says nothing about this request.
+          if (again > 0 && exchange.onUsedConnection && !exchange.hasBegun && isClosing(error)) continue;
+          if (sieve.other === undefined) throw this.#failure(error, exchange, lane);
+        }
+        return sieve.other;
       }
-      await exchange.over;
-    } catch (error) {
-      if (signal.aborted) throw signal.reason;
-      if (sieve.other === undefined) throw this.#failure(error, exchange, lane);
     } finally {
       lane.release();
     }
-    return sieve.other;
   }
 
   #failure(error: unknown, exchange: Exchange, lane: Lane): unknown {

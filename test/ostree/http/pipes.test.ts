@@ -110,6 +110,16 @@ suite('Over HTTP/1.1 a transport', () => {
     assert.equal(late, 1);
   });
 
+  test('finishes with a server that closes each connection after its answer without a word', async (t) => {
+    const server = await CountingServer.start(t, ({ request, response }) => {
+      response.end('text', () => request.socket.destroySoon());
+    });
+    const transport = openTransport(t, { connections: 4, pipelining: 8, retries: 2 });
+    const paths = Array.from({ length: 300 }, (_, i) => `${i}`);
+    const results = await Promise.all(paths.map((path) => transport.fetchBytes({ bases: [server.url], path })));
+    assert(results.every(({ bytes }) => Buffer.from(bytes).toString() === 'text'));
+  });
+
   test('does not take the silence of a request for its own that waits behind a long answer', async (t) => {
     const server = await CountingServer.start(t, ({ request, response }) => {
       if (request.url !== '/long') {
