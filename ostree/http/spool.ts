@@ -2,10 +2,8 @@
  * A `.filez` object on its way from a server: held in memory while it is small, then in an unnamed temporary file. Its header
  * says how much may follow, so that a body without end is refused before it costs memory, disk or time.
  */
-import { randomUUID } from 'node:crypto';
-import { closeSync, ftruncateSync, openSync, unlinkSync, writeSync } from 'node:fs';
+import { closeSync, ftruncateSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { FormatError } from '../../bytes/errors.ts';
 import type { OstreeChecksum } from '../checksum.ts';
 import {
@@ -18,6 +16,7 @@ import {
 } from '../file-header.ts';
 import { OpenFile } from '../local/open-file.ts';
 import type { FileContent } from '../source.ts';
+import { openUnnamed } from '../unnamed-file.ts';
 import type { Sink } from './fetch.ts';
 import type { Slabs } from './slabs.ts';
 
@@ -179,14 +178,6 @@ class SpooledFile extends OpenFile {
     if (this.#slab !== undefined) this.#slabs.give(this.#slab);
     this.#slab = undefined;
   }
-}
-
-/** A new file without a name. Should the process end before it has lost it, garbage collection of composefs repositories removes it. */
-export function openUnnamed(directory: string): number {
-  const path = join(directory, `.cfs-tmp-${randomUUID()}`);
-  const fd = openSync(path, 'wx+', 0o600);
-  unlinkSync(path);
-  return fd;
 }
 
 function writeFully(fd: number, bytes: Uint8Array, position: number): void {
