@@ -25,7 +25,7 @@ test('the packed package, installed globally, runs from dist/', { skip: needs('n
   for (const file of ['LICENSE-MIT', 'LICENSE-APACHE']) assert.ok(readdirSync(installed).includes(file), file);
   for (const left of ['src', 'test', 'bench', 'fixtures']) assert.ok(!readdirSync(installed).includes(left), left);
 
-  assert.ok(readdirSync(join(prefix, 'share/man/man1')).includes('cfs-fsck.1'));
+  assert.ok(readdirSync(join(installed, 'man')).includes('cfs-fsck.1'));
   const env = { PATH: '/usr/bin:/bin', HOME: top };
   const backend = ['--repo', join(top, 'none'), 'ostree', 'pull-local', '--backend=libostree', top, 'main'];
   assert.throws(
