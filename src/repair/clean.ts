@@ -11,6 +11,7 @@ import type { Repository } from '../repository/repository.ts';
 import { listStreams, readStreamObject } from '../repository/streams.ts';
 import { objectPath, type ObjectId } from '../verity/object-id.ts';
 import type { Damage } from './damage.ts';
+import { isUnreadable } from './known.ts';
 import type { LostFound } from './lost-found.ts';
 
 /** @returns what was moved, as paths in the repository. */
@@ -60,7 +61,7 @@ function isGood(repository: Repository, id: ObjectId): boolean {
       closeSync(fd);
     }
   } catch (error) {
-    if (hasCode(error, 'ENOENT', 'EIO', 'EISDIR', 'EACCES', 'ELOOP', 'ENOTDIR', 'ENXIO')) return false;
+    if (isUnreadable(error)) return false;
     throw error;
   }
 }
@@ -73,7 +74,7 @@ function neededByStreams(repository: Repository): Set<ObjectId> {
       const { objectRefs, namedRefs } = readStreamObject(repository, id);
       for (const each of [...objectRefs, ...namedRefs.values()]) needed.add(each as ObjectId);
     } catch (error) {
-      if (!(error instanceof CfsError) && !hasCode(error, 'EIO', 'EISDIR', 'EACCES', 'ELOOP')) throw error;
+      if (!(error instanceof CfsError) && !isUnreadable(error)) throw error;
     }
   }
   return needed;
@@ -84,7 +85,7 @@ function objectsOf(repository: Repository, image: ObjectId): ReadonlySet<ObjectI
   try {
     return imageObjects(readObject(repository, image));
   } catch (error) {
-    if (!(error instanceof CfsError) && !hasCode(error, 'EIO', 'EISDIR', 'EACCES', 'ELOOP')) throw error;
+    if (!(error instanceof CfsError) && !isUnreadable(error)) throw error;
     return undefined;
   }
 }

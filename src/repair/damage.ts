@@ -8,7 +8,7 @@ import { readLink } from '../repository/links.ts';
 import { listStreams, readStreamObject } from '../repository/streams.ts';
 import type { Repository } from '../repository/repository.ts';
 import { isObjectId, type ObjectId } from '../verity/object-id.ts';
-import type { DamagedObjects } from './known.ts';
+import { isUnreadable, type DamagedObjects } from './known.ts';
 
 export interface Damage extends DamagedObjects {
   /** Objects that something needs and that are not there. */
@@ -66,7 +66,7 @@ function usesAny(repository: Repository, stream: ObjectId, ids: ReadonlySet<stri
     return [...objectRefs, ...namedRefs.values()].some((id) => ids.has(id));
   } catch (error) {
     // Reported by itself.
-    if (error instanceof CfsError || hasCode(error, 'EISDIR', 'EIO', 'EACCES', 'ELOOP')) return false;
+    if (error instanceof CfsError || isUnreadable(error)) return false;
     throw error;
   }
 }

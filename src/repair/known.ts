@@ -154,6 +154,7 @@ export class KnownObjects implements Disposable {
   }
 }
 
-function isUnreadable(error: unknown): boolean {
+/** True for what the system says of a file that is not there, no file, or damaged. */
+export function isUnreadable(error: unknown): boolean {
   return hasCode(error, 'ENOENT', 'EIO', 'EISDIR', 'EACCES', 'ELOOP', 'ERR_FS_FILE_TOO_LARGE');
 }

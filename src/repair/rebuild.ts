@@ -2,8 +2,10 @@
  * Rebuilds one commit: what is there of it stays, the rest comes from the first source that has it. What nobody has makes it a partial
  * commit. Its image is built anew. Refs stay as they are, since they name the commit.
  */
+import { readFileSync } from 'node:fs';
 import type { OstreeChecksum } from '../../ostree/checksum.ts';
-import { hasCode, NotFoundError } from '../../bytes/errors.ts';
+import { CfsError, hasCode, NotFoundError } from '../../bytes/errors.ts';
+import { readImageHeader } from '../erofs/read-header.ts';
 import { readCommitGraph, type CommitGraph, type ReadMetadata } from '../commit/graph.ts';
 import { streamName } from '../commit/commit-stream.ts';
 import type { StoredObject } from '../commit/content.ts';
@@ -14,11 +16,13 @@ import { ContentThreads } from '../pull/content-pool.ts';
 import type { IngestedFile } from '../pull/file-ingest.ts';
 import { publishCommit } from '../pull/publish.ts';
 import { DEFAULT_RESERVE, measureSpace, spaceBudget } from '../pull/space.ts';
+import type { ErofsVersion } from '../repository/metadata.ts';
+import { objectFile } from '../repository/objects.ts';
 import type { Repository } from '../repository/repository.ts';
 import { findStream } from '../repository/streams.ts';
 import type { Transaction } from '../repository/transaction.ts';
 import { objectPath, type ObjectId } from '../verity/object-id.ts';
-import type { DamagedObjects, KnownObjects } from './known.ts';
+import { isUnreadable, type DamagedObjects, type KnownObjects } from './known.ts';
 import type { LostFound } from './lost-found.ts';
 import { isOut, type RepairSource } from './sources.ts';
 
@@ -71,7 +75,10 @@ export async function rebuildCommit(task: RebuildTask, commit: OstreeChecksum): 
 
   const before = findStream(repository, streamName(commit));
   const kept = keptStream(repository, commit, objects, partial);
-  const { stream, image } = await publishCommit(repository, transaction, { ...graph, partial }, objects, { kept });
+  const { stream, image } = await publishCommit(repository, transaction, { ...graph, partial }, objects, {
+    kept,
+    erofsVersion: imageVersion(repository, commit),
+  });
   const streamReplaced = stream !== before;
   if (streamReplaced && before !== undefined) {
     lostFound.keep(`objects/${objectPath(before)}`, `streams/${streamName(commit)}`);
@@ -89,6 +96,18 @@ export async function rebuildCommit(task: RebuildTask, commit: OstreeChecksum): 
   };
 }
 
+/** The format of the commit's image, as far as that can be told: it need not be the repository's default. */
+function imageVersion(repository: Repository, commit: OstreeChecksum): ErofsVersion | undefined {
+  try {
+    const image = findCommit(repository, commit)?.image;
+    if (image === undefined) return undefined;
+    return readImageHeader(readFileSync(objectFile(repository, image))).version;
+  } catch (error) {
+    if (error instanceof CfsError || isUnreadable(error)) return undefined;
+    throw error;
+  }
+}
+
 /** The stream as it is, if it holds just these objects. */
 function keptStream(
   repository: Repository,
@@ -99,8 +118,9 @@ function keptStream(
   let stored: StoredCommit | undefined;
   try {
     stored = findCommit(repository, commit);
-  } catch {
-    return undefined;
+  } catch (error) {
+    if (error instanceof CfsError || isUnreadable(error)) return undefined;
+    throw error;
   }
   if (stored === undefined || stored.content.size !== objects.size || stored.content.partial !== partial) {
     return undefined;
@@ -122,9 +142,9 @@ async function readGraph(
 ): Promise<CommitGraph> {
   const had = new Map<OstreeChecksum, Uint8Array>();
   const get = (checksum: OstreeChecksum): Uint8Array | undefined => had.get(checksum) ?? known.metadata(checksum);
-  const ask = async (...[type, checksum]: Parameters<ReadMetadata>): Promise<Uint8Array> => {
+  const ask = async (...[type, checksum, readSignal]: Parameters<ReadMetadata>): Promise<Uint8Array> => {
     for (const source of sources) {
-      const bytes = lacking.has(checksum) ? undefined : await source.readMetadata(type, checksum, signal);
+      const bytes = lacking.has(checksum) ? undefined : await source.readMetadata(type, checksum, readSignal);
       if (bytes === undefined) continue;
       fetched.set(source.location, (fetched.get(source.location) ?? 0) + 1);
       had.set(checksum, bytes);
@@ -143,7 +163,12 @@ async function readGraph(
     const count = lacking.size;
     const has = (name: OstreeChecksum): boolean => wanted(name) && !lacking.has(name);
     try {
-      return await readCommitGraph(commit, read, { signal, onProgress, selection: undefined, has });
+      return await readCommitGraph(commit, read, {
+        signal,
+        onProgress,
+        selection: undefined,
+        has,
+      });
     } catch (error) {
       if (!hasCode(error, 'NOT_FOUND') || lacking.size === count || lacking.has(commit)) throw error;
     }
