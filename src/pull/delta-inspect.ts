@@ -10,7 +10,7 @@ import { OperationReader, type Operation } from '../../ostree/delta/operations.t
 import { readPart, type OpenPayload, type PartSink } from '../../ostree/delta/part-file.ts';
 import type { DeltaSource } from '../../ostree/delta/source.ts';
 import type { DeltaPart, Superblock } from '../../ostree/delta/superblock.ts';
-import { openUnnamed } from '../../ostree/http/spool.ts';
+import { openUnnamed } from '../../ostree/unnamed-file.ts';
 import { partName } from './delta-job.ts';
 import { streamPart } from './delta-loop.ts';
 import { measureSpace } from './space.ts';
