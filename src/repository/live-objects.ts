@@ -1,5 +1,5 @@
 /**
- * Objects in use, of which there may be millions: by 56 bits of their digests, as whole ones would take three times the memory and
+ * Objects in use, of which there may be millions: by 56 bits of their digests, as whole ones would take more memory and
  * longer to look up. So an object may, once in a hundred thousand collections of a million, be taken for one in use although it is not:
  * it stays. Never the other way round.
  */
