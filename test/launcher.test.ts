@@ -189,10 +189,10 @@ test('cfs shows what npm said when the install fails', async () => {
 
 test('cfs never installs through a symlink, since npm would empty the folder of another clone', async () => {
   const other = clone('other', true);
-  const root = clone('linked', false);
+  const root = clone('borrowed', false);
   symlinkSync(join(other, 'node_modules'), join(root, 'node_modules'));
   utimesSync(join(other, 'node_modules/.package-lock.json'), 0, 0);
-  const npm = fakeNpm('npm-linked');
+  const npm = fakeNpm('npm-borrowed');
   const outcome = await run(join(root, 'cfs'), [], { PATH: `${npm.bin}:/usr/local/bin:/usr/bin:/bin` });
   assert.notEqual(outcome.code, 0);
   assert.match(outcome.stderr, /node_modules, a symlink, are missing or out of date/);

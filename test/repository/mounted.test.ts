@@ -22,7 +22,7 @@ async function repositoryWithCommit(name: string) {
   const path = join(top, name);
   Repository.init(path, { insecure: true, algorithm: 'sha256' });
   const { image } = await pull(path, fixture('ostree-repo'), 'golden/plain');
-  return { path, image: image! };
+  return { path, image };
 }
 
 describe('parseMountinfo()', () => {
