@@ -33,8 +33,7 @@ export class DeltaFileSource implements Source {
       listDeltas: () => Promise.resolve([{ from, to, superblock: undefined }]),
       readSuperblock: () => Promise.resolve(bytes),
       streamPart(_, index, limit, sink) {
-        streamFile(reader, join(dirname(file), `${index}`), limit, sink);
-        return Promise.resolve();
+        return streamFile(reader, join(dirname(file), `${index}`), limit, sink);
       },
     };
   }

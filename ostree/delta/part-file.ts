@@ -18,9 +18,9 @@ import { framePayload, Payload } from './payload.ts';
 import { MAX_METADATA_SIZE } from '../object-type.ts';
 import { PayloadStore, type TemporaryFiles } from './payload-store.ts';
 
-/** Takes a file; `restart` says that it begins again. */
+/** Takes a file, the next chunk once `write` has ended; `restart` says that it begins again. */
 export interface PartSink {
-  write(chunk: Uint8Array): void;
+  write(chunk: Uint8Array): Promise<void>;
   restart(): void;
 }
 
@@ -32,10 +32,14 @@ export interface PartServices {
   readonly temporary: TemporaryFiles;
   /** Bytes that temporary files may take. */
   readonly room: () => number;
+  /** Called again and again while a part is unpacked, which can take long of few bytes: lets others run. @throws to end it. */
+  readonly pause?: () => Promise<void> | undefined;
 }
 
 /** What a payload may have beyond its objects: tables, names of sources, numbers of patches, operations. */
 const OVERHEAD = 1024 * 1024;
+/** Compressed bytes that are unpacked between pauses: XZ makes thousands of bytes of one. */
+const STEP = 4096;
 /** The longest program that is read of a payload that is not kept. */
 const TAIL = 16 * 1024 * 1024;
 
@@ -69,12 +73,12 @@ async function tryKeeping(
   part: Pick<DeltaPart, 'digest' | 'size'>,
   format: string,
   stream: StreamPart,
-  { decompressor, temporary }: PartServices,
+  services: PartServices,
   limit: number,
 ): Promise<OpenPayload | undefined> {
-  const store = new PayloadStore(temporary, limit);
+  const store = new PayloadStore(services.temporary, limit);
   try {
-    using file = new PartFile(part, format, decompressor, {
+    using file = new PartFile(part, format, services, {
       write(piece) {
         if (store.size + piece.length > limit) throw new TooLong();
         store.write(piece);
@@ -99,11 +103,11 @@ async function measure(
   part: Pick<DeltaPart, 'digest' | 'size' | 'objects'>,
   format: string,
   stream: StreamPart,
-  { decompressor }: PartServices,
+  services: PartServices,
   room: number,
 ): Promise<number> {
   const end = new Tail();
-  using file = new PartFile(part, format, decompressor, {
+  using file = new PartFile(part, format, services, {
     write(piece) {
       end.write(piece);
       if (end.size > room) {
@@ -176,7 +180,7 @@ class Tail {
 class PartFile implements PartSink, Disposable {
   readonly #part: Pick<DeltaPart, 'digest' | 'size'>;
   readonly #format: string;
-  readonly #open: OpenDecompressor;
+  readonly #services: PartServices;
   readonly #payload: { write(piece: Uint8Array): void; restart(): void };
   #hash = createHash('sha256');
   #size = 0;
@@ -185,16 +189,16 @@ class PartFile implements PartSink, Disposable {
   constructor(
     part: Pick<DeltaPart, 'digest' | 'size'>,
     format: string,
-    open: OpenDecompressor,
+    services: PartServices,
     payload: { write(piece: Uint8Array): void; restart(): void },
   ) {
     this.#part = part;
     this.#format = format;
-    this.#open = open;
+    this.#services = services;
     this.#payload = payload;
   }
 
-  write(chunk: Uint8Array): void {
+  async write(chunk: Uint8Array): Promise<void> {
     if (chunk.length === 0) return;
     const first = this.#size === 0;
     this.#size += chunk.length;
@@ -202,9 +206,12 @@ class PartFile implements PartSink, Disposable {
     if (this.#size > size) throw new FormatError(this.#format, 'size', `exceeded maximum size of ${size} bytes`, size);
     this.#hash.update(chunk);
     if (first) this.#decompressor = this.#decompressorFor(chunk[0]!);
-    this.#unpack((decompressor) =>
-      decompressor.push(chunk.subarray(Number(first)), (piece) => this.#payload.write(piece)),
-    );
+    const step = this.#decompressor === plain ? chunk.length : STEP;
+    for (let at = Number(first); at < chunk.length; at += step) {
+      const input = chunk.subarray(at, at + step);
+      this.#unpack((decompressor) => decompressor.push(input, (piece) => this.#payload.write(piece)));
+      await this.#services.pause?.();
+    }
   }
 
   restart(): void {
@@ -224,7 +231,7 @@ class PartFile implements PartSink, Disposable {
 
   #decompressorFor(compression: number): Decompressor {
     if (compression === Compression.none) return plain;
-    if (compression === Compression.xz) return this.#open(XZ_MEMORY_LIMIT);
+    if (compression === Compression.xz) return this.#services.decompressor(XZ_MEMORY_LIMIT);
     throw new FormatError(this.#format, 'compression', `Invalid compression type '${compression}'`, 0);
   }
 

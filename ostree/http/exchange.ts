@@ -92,7 +92,8 @@ export class Exchange implements Dispatcher.DispatchHandler {
   }
 
   onResponseData(_controller: Dispatcher.DispatchController, chunk: Uint8Array): void {
-    if (this.#isOver) return;
+    // A parser that goes on after a pause gives an empty chunk: pausing for that one too would never end.
+    if (this.#isOver || chunk.length === 0) return;
     this.#watch.received(chunk.length);
     if (this.#held === undefined) this.#give(() => this.#receiver.write(chunk));
     else this.#held.push(chunk);

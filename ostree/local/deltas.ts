@@ -43,9 +43,8 @@ export class LocalDeltas implements DeltaSource {
     return Promise.resolve(this.#reader.readWhole(path, MAX_SUPERBLOCK_SIZE));
   }
 
-  async streamPart({ from, to }: DeltaPair, index: number, limit: number, sink: PartSink): Promise<void> {
-    streamFile(this.#reader, join(this.#path, deltaFolder(from, to), `${index}`), limit, sink);
-    return Promise.resolve();
+  streamPart({ from, to }: DeltaPair, index: number, limit: number, sink: PartSink): Promise<void> {
+    return streamFile(this.#reader, join(this.#path, deltaFolder(from, to), `${index}`), limit, sink);
   }
 }
 
@@ -78,7 +77,7 @@ function namesIn(path: string): string[] {
 }
 
 /** @throws NotFoundError; CfsError LIMIT for a longer file. */
-export function streamFile(reader: FileReader, path: string, limit: number, sink: PartSink): void {
+export async function streamFile(reader: FileReader, path: string, limit: number, sink: PartSink): Promise<void> {
   let fd;
   try {
     fd = reader.open(path);
@@ -94,7 +93,7 @@ export function streamFile(reader: FileReader, path: string, limit: number, sink
     for (let at = 0; at < size;) {
       const length = readAt(fd, path, buffer, at, Math.min(buffer.length, size - at));
       if (length === 0) return;
-      sink.write(buffer.subarray(0, length));
+      await sink.write(buffer.subarray(0, length));
       at += length;
     }
   } finally {

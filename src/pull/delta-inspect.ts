@@ -12,6 +12,7 @@ import type { DeltaSource } from '../../ostree/delta/source.ts';
 import type { DeltaPart, Superblock } from '../../ostree/delta/superblock.ts';
 import { openUnnamed } from '../../ostree/unnamed-file.ts';
 import { partName } from './delta-job.ts';
+import { breather } from '../threads.ts';
 import { streamPart } from './delta-loop.ts';
 import { measureSpace } from './space.ts';
 import { openDecompressor } from './xz.ts';
@@ -60,7 +61,19 @@ export async function verifyPart(
   signal?: AbortSignal,
 ): Promise<void> {
   using read = await openPart(deltas, superblock, part, signal);
-  for (const _ of runPart(read.payload, part.objects, new HashOutput(), open)) signal?.throwIfAborted();
+  const pause = pauser(signal);
+  for (const _ of runPart(read.payload, part.objects, new HashOutput(), open)) {
+    const paused = pause();
+    if (paused !== undefined) await paused;
+  }
+}
+
+function pauser(signal: AbortSignal | undefined): () => Promise<void> | undefined {
+  const breathe = breather();
+  return () => {
+    signal?.throwIfAborted();
+    return breathe();
+  };
 }
 
 function openPart(
@@ -78,6 +91,7 @@ function openPart(
       close: ({ fd }) => closeSync(fd),
     },
     room: () => measureSpace(directory, { bytes: 0 }).free,
+    pause: pauser(signal),
   });
 }
 

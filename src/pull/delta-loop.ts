@@ -41,7 +41,12 @@ export async function runDeltaLoop(
     using writer = new ObjectWriter(job.writer);
     const superblock = decodeSuperblock(job.superblock);
     const ingest = new FileIngest(writer, job.writer.algorithm, (bytes) => counters.addBytes(bytes));
-    const services = partServices(job, writer);
+    const pause = (): Promise<void> | undefined => {
+      stop();
+      stopping.signal.throwIfAborted();
+      return breathe?.();
+    };
+    const services = { ...partServices(job, writer), pause };
     const open = deltaSources(job.store, superblock.from);
     for (let wanted = counters.next(); wanted !== undefined; wanted = counters.next()) {
       const { held, first } = wanted;
@@ -51,10 +56,8 @@ export async function runDeltaLoop(
       const output = new PartOutput(ingest, job.space, held, (index, object) => results.add(first + index, object));
       try {
         for (const _ of runPart(read.payload, part.objects, output, open)) {
-          stop();
-          stopping.signal.throwIfAborted();
-          const pause = breathe?.();
-          if (pause !== undefined) await pause;
+          const paused = pause();
+          if (paused !== undefined) await paused;
         }
       } finally {
         ingest.abort();
@@ -87,7 +90,7 @@ export async function streamPart(
   const { inline } = part;
   if (inline === undefined) return deltas.streamPart(superblock, part.index, part.size, sink, signal);
   sink.restart();
-  for (let at = 0; at < inline.length; at += PIECE_SIZE) sink.write(inline.subarray(at, at + PIECE_SIZE));
+  for (let at = 0; at < inline.length; at += PIECE_SIZE) await sink.write(inline.subarray(at, at + PIECE_SIZE));
 }
 
 function partServices({ space, store }: DeltaJob, writer: ObjectWriter): PartServices {
