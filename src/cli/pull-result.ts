@@ -96,7 +96,7 @@ function describe(result: PullResult): string[] {
 
 function fetchedHow({ delta }: PullResult): string {
   if (delta === undefined) return 'files fetched';
-  return `files via ${delta.parts} delta ${delta.parts === 1 ? 'part' : 'parts'}`;
+  return `files via ${delta.parts} delta parts`;
 }
 
 /** As ostree ends: `44 metadata, 348 content objects fetched; 1.2 MiB transferred in 0.3 seconds; 3.7 MiB content written (…); …` */
