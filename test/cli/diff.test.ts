@@ -41,7 +41,8 @@ describe('ostree diff', { skip: needs('ostree', 'root') }, () => {
 
   before(async () => {
     copyGoldenRepository(golden);
-    const [a, b] = [join(top, 'a'), join(top, 'b')] as const;
+    // No names that could be the beginning of a commit's id.
+    const [a, b] = [join(top, 'old'), join(top, 'new')] as const;
     for (const folder of ['d/x', 'k', 'gone/sub', 'to-file']) mkdirSync(join(a, folder), { recursive: true });
     for (const name of ['d/f', 'z', 'a', 'k/q', 'gone/sub/g', 'to-directory']) writeFileSync(join(a, name), name);
     symlinkSync('t', join(a, 'link'));
@@ -54,9 +55,9 @@ describe('ostree diff', { skip: needs('ostree', 'root') }, () => {
     chmodSync(join(b, 'd'), 0o700);
     chmodSync(join(b, 'k/q'), 0o600);
     ostree('init', `--repo=${made}`, '--mode=archive');
-    for (const name of ['a', 'b'])
+    for (const name of ['old', 'new'])
       ostree('commit', `--repo=${made}`, `--branch=${name}`, `--tree=dir=${join(top, name)}`);
-    for (const name of ['a', 'b']) await cfs('ostree', 'pull-local', made, name);
+    for (const name of ['old', 'new']) await cfs('ostree', 'pull-local', made, name);
     for (const commit of [one, three]) await cfs('ostree', 'pull-local', golden, commit);
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
@@ -71,8 +72,8 @@ describe('ostree diff', { skip: needs('ostree', 'root') }, () => {
     ['golden', one, three],
     ['golden', three, one],
     ['golden', one, one],
-    ['made', 'a', 'b'],
-    ['made', 'b', 'a'],
+    ['made', 'old', 'new'],
+    ['made', 'new', 'old'],
   ] as const) {
     it(`of ${a.slice(0, 8)} and ${b.slice(0, 8)} is what ostree says`, async () => {
       const at = repository === 'golden' ? golden : made;
@@ -83,19 +84,19 @@ describe('ostree diff', { skip: needs('ostree', 'root') }, () => {
   }
 
   it('--details says what of each path changed', async () => {
-    const { stdout } = await cfs('ostree', 'diff', '--details', 'a', 'b');
+    const { stdout } = await cfs('ostree', 'diff', '--details', 'old', 'new');
     assert.match(stdout, /^M {4}\/link\n {9}target: t -> u\n/m);
     assert.match(stdout, /^M {4}\/k\/q\n {9}mode: 0644 -> 0600\n/m);
     assert.match(stdout, /^M {4}\/d\n {9}mode: 0755 -> 0700\n/m);
   });
 
   it('--stat counts', async () => {
-    const { stdout } = await cfs('ostree', 'diff', '--stat', 'a', 'b');
+    const { stdout } = await cfs('ostree', 'diff', '--stat', 'old', 'new');
     assert.equal(stdout, '6 modified, 6 added, 4 removed\ncontents: 18 B new, 26 B gone\n');
   });
 
   it('--json has each change', async () => {
-    const { changes, stat } = JSON.parse((await cfs('--json', 'ostree', 'diff', 'a', 'b')).stdout);
+    const { changes, stat } = JSON.parse((await cfs('--json', 'ostree', 'diff', 'old', 'new')).stdout);
     assert.deepEqual(
       changes.find(({ path }: { path: string }) => path === '/k/q'),
       {

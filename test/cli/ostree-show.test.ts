@@ -24,12 +24,12 @@ describe('ostree ls, cat and log', { skip: needs('ostree', 'root') }, () => {
     symlinkSync('/d/link', join(tree, 'absolute'));
     symlinkSync('loop', join(tree, 'loop'));
     ostree('init', `--repo=${plain}`, '--mode=archive');
-    ostree('commit', `--repo=${plain}`, '--branch=a', `--tree=dir=${tree}`, '--owner-uid=7');
+    ostree('commit', `--repo=${plain}`, '--branch=os', `--tree=dir=${tree}`, '--owner-uid=7');
     const lines = ['--subject=one\ntwo', '--body=a\n\nb\n\n', '--add-metadata-string=version=7'];
-    ostree('commit', `--repo=${plain}`, '--branch=a', `--tree=dir=${tree}`, ...lines);
+    ostree('commit', `--repo=${plain}`, '--branch=os', `--tree=dir=${tree}`, ...lines);
     const refs = ['1', '2', '3', 'plain'].map((name) => expected.commits[name]!);
     for (const ref of refs) assert.equal((await cfs('ostree', 'pull-local', golden, ref)).code, 0);
-    for (const ref of ['a^', 'a']) await cfs('ostree', 'pull-local', plain, ref);
+    for (const ref of ['os^', 'os']) await cfs('ostree', 'pull-local', plain, ref);
   });
   after(() => rmSync(top, { recursive: true, force: true }));
 
@@ -50,11 +50,11 @@ describe('ostree ls, cat and log', { skip: needs('ostree', 'root') }, () => {
     ['golden', 'log', golden3],
     ['golden', 'cat', golden3, '/usr/lib/os-release', '/etc/hostname'],
     ['golden', 'cat', golden3, '/usr/lib/random-300k', '/usr/lib/size-64', '/usr/lib/size-0'],
-    ['plain', 'ls', '-R', 'a'],
-    ['plain', 'ls', '-R', '-C', '-X', 'a'],
-    ['plain', 'log', 'a'],
-    ['plain', 'log', 'a^'],
-    ['plain', 'cat', 'a', 'k/q', 'afile'],
+    ['plain', 'ls', '-R', 'os'],
+    ['plain', 'ls', '-R', '-C', '-X', 'os'],
+    ['plain', 'log', 'os'],
+    ['plain', 'log', 'os^'],
+    ['plain', 'cat', 'os', 'k/q', 'afile'],
   ];
   for (const [repository, command = '', ...args] of same) {
     it(`${command} ${args.map((arg) => arg.slice(0, 12)).join(' ')} is as ostree has it`, async () => {
@@ -62,7 +62,7 @@ describe('ostree ls, cat and log', { skip: needs('ostree', 'root') }, () => {
       const { stdout, ok } = real(at, command, ...args);
       assert.ok(ok);
       // Here a commit's parent has no name of its own.
-      const ours = args.map((arg) => (arg === 'a^' ? ostree('rev-parse', `--repo=${at}`, 'a^').trim() : arg));
+      const ours = args.map((arg) => (arg === 'os^' ? ostree('rev-parse', `--repo=${at}`, 'os^').trim() : arg));
       const result = await cfs('ostree', command, ...ours);
       assert.equal(result.code, 0, result.stderr);
       assert.ok(result.stdout === stdout, `${result.stdout.slice(0, 300)}\n${stdout.slice(0, 300)}`);
@@ -74,7 +74,7 @@ describe('ostree ls, cat and log', { skip: needs('ostree', 'root') }, () => {
     [3, /No such file or directory/, 'ls', golden3, '/etc/hostname/x'],
     [2, /\/usr is a directory/, 'cat', golden3, '/usr'],
     [3, /No such file or directory/, 'cat', golden3, '/usr/lib/longlink'],
-    [4, /Too many symlinks on the way to \/loop/, 'cat', 'a', '/loop'],
+    [4, /Too many symlinks on the way to \/loop/, 'cat', 'os', '/loop'],
     [3, /not a known ostree ref/, 'log', 'no/such'],
   ];
   for (const [code, message, ...args] of refused) {
@@ -87,7 +87,7 @@ describe('ostree ls, cat and log', { skip: needs('ostree', 'root') }, () => {
   }
 
   it('cat follows symlinks, absolute and relative ones, inside of the commit', async () => {
-    const { stdout } = await cfs('ostree', 'cat', 'a', '/absolute', 'd/link', '/d/../d/f');
+    const { stdout } = await cfs('ostree', 'cat', 'os', '/absolute', 'd/link', '/d/../d/f');
     assert.equal(stdout, 'k/q\nk/q\nd/f\n');
   });
 
