@@ -26,6 +26,35 @@ export async function allEnded(threads: readonly Promise<void>[]): Promise<void>
   throw errors.find((error) => !(error instanceof CfsError && error.code === 'CANCELLED')) ?? errors[0];
 }
 
+interface Watched {
+  readonly signal?: AbortSignal | undefined;
+  /** Tells how far the work is: at its start, every `interval` milliseconds, and at its end. */
+  readonly report: () => void;
+  readonly interval: number;
+  /** Makes the work end early. */
+  readonly stop: () => void;
+}
+
+/** Runs work that threads share, with progress; throws what it throws, or the reason of the signal, which stops it. */
+export async function watchWork(work: () => Promise<void>, { signal, report, interval, stop }: Watched): Promise<void> {
+  signal?.throwIfAborted();
+  signal?.addEventListener('abort', stop);
+  const timer = setInterval(report, interval);
+  report();
+  try {
+    await work();
+  } catch (error) {
+    // What was stopped half-way says so with an error of its own.
+    signal?.throwIfAborted();
+    throw error;
+  } finally {
+    clearInterval(timer);
+    signal?.removeEventListener('abort', stop);
+  }
+  signal?.throwIfAborted();
+  report();
+}
+
 /** What a worker says. */
 type WorkerMessage =
   | { readonly kind: 'results'; readonly batch: unknown }

@@ -88,7 +88,8 @@ export function isComparable(a: RegularFile, b: RegularFile): boolean {
   return a.digest === undefined || b.digest === undefined || a.digest.length === b.digest.length;
 }
 
-function contentAlgorithm({ digest }: RegularFile): HashAlgorithm | undefined {
+/** Of the digest of a file; undefined without one. */
+export function contentAlgorithm({ digest }: RegularFile): HashAlgorithm | undefined {
   return digest === undefined ? undefined : digest.length === 64 ? 'sha256' : 'sha512';
 }
 

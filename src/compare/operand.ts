@@ -7,7 +7,7 @@ import { storedTree } from '../commit/image.ts';
 import { readCommit, resolveCommit } from '../commit/stored.ts';
 import { SUPERBLOCK_MAGIC, SUPERBLOCK_OFFSET } from '../erofs/format.ts';
 import { readDirectory } from '../directory/read.ts';
-import type { FieldName } from './fields.ts';
+import { contentAlgorithm, type FieldName } from './fields.ts';
 import { readImage } from '../erofs/read.ts';
 import type { OnProgress } from '../progress.ts';
 import { resolveImage } from '../repository/images.ts';
@@ -84,7 +84,7 @@ function digestAlgorithm(root: Directory): HashAlgorithm | undefined {
   const pending: Inode[] = [root];
   for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
     if (next.kind === 'directory') for (const inode of next.entries.values()) pending.push(inode);
-    else if (next.digest !== undefined) return next.digest.length === 64 ? 'sha256' : 'sha512';
+    else if (next.digest !== undefined) return contentAlgorithm(next);
   }
   return undefined;
 }

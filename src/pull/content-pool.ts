@@ -5,7 +5,7 @@ import { batchResults, ContentCounters, type ContentJob, type ResultBatch, type 
 import { runContentLoop } from './content-loop.ts';
 import type { IngestedFile } from './file-ingest.ts';
 import type { ContentSource } from './source.ts';
-import { allEnded, breather, runInWorker, startWorker, type StartedWorker } from '../threads.ts';
+import { allEnded, breather, runInWorker, startWorker, type StartedWorker, watchWork } from '../threads.ts';
 
 const MAX_THREADS = 8;
 /** A worker costs more than these many files. */
@@ -58,11 +58,7 @@ export class ContentThreads {
       onProgress?.({ phase: 'content', done: counters.done, total: counters.total, bytes: counters.bytes });
     const stop = (): void => counters.stop();
 
-    signal?.throwIfAborted();
-    signal?.addEventListener('abort', stop);
-    const timer = setInterval(report, PROGRESS_INTERVAL);
-    report();
-    try {
+    const work = async (): Promise<void> => {
       if (counters.total >= FILES_PER_WORKER) this.warmUp();
       const threads = this.#workers.length + 1;
       const lanes = source.concurrency === 1 ? undefined : Math.ceil(source.concurrency / threads);
@@ -73,16 +69,8 @@ export class ContentThreads {
         ),
         runContentLoop(job, source, collect, { lanes, breathe: breather() }),
       ]);
-    } catch (error) {
-      // What was stopped in the middle of a file says so with an error of its own.
-      signal?.throwIfAborted();
-      throw error;
-    } finally {
-      clearInterval(timer);
-      signal?.removeEventListener('abort', stop);
-    }
-    signal?.throwIfAborted();
-    report();
+    };
+    await watchWork(work, { signal, report, interval: PROGRESS_INTERVAL, stop });
     return results;
   }
 

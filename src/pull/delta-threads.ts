@@ -6,7 +6,7 @@ import { batchResults, type ResultBatch } from './content-job.ts';
 import { DeltaCounters, type DeltaJob } from './delta-job.ts';
 import { runDeltaLoop } from './delta-loop.ts';
 import type { IngestedFile } from './file-ingest.ts';
-import { allEnded, breather, runInWorker, startWorker, type StartedWorker } from '../threads.ts';
+import { allEnded, breather, runInWorker, startWorker, type StartedWorker, watchWork } from '../threads.ts';
 
 const MAX_THREADS = 8;
 /** A worker costs as much as to make so many bytes of objects. */
@@ -46,28 +46,19 @@ export async function runDelta(job: DeltaJob, source: Source, options: DeltaRunO
     });
   const stop = (): void => counters.stop();
 
-  signal?.throwIfAborted();
-  signal?.addEventListener('abort', stop);
-  const timer = setInterval(report, PROGRESS_INTERVAL);
-  report();
   const workers: StartedWorker[] = [];
-  try {
-    for (let left = workersFor(job, options); left > 0; left--) workers.push(startWorker(workerFile));
-    await allEnded([
-      ...workers.map((worker) => runInWorker(worker, job, collect, stop)),
-      runDeltaLoop(job, source, collect, breather()),
-    ]);
-  } catch (error) {
-    // What was stopped in the middle of a part says so with an error of its own.
-    signal?.throwIfAborted();
-    throw error;
-  } finally {
-    clearInterval(timer);
-    signal?.removeEventListener('abort', stop);
-    await Promise.all(workers.map(({ worker }) => worker.terminate()));
-  }
-  signal?.throwIfAborted();
-  report();
+  const work = async (): Promise<void> => {
+    try {
+      for (let left = workersFor(job, options); left > 0; left--) workers.push(startWorker(workerFile));
+      await allEnded([
+        ...workers.map((worker) => runInWorker(worker, job, collect, stop)),
+        runDeltaLoop(job, source, collect, breather()),
+      ]);
+    } finally {
+      await Promise.all(workers.map(({ worker }) => worker.terminate()));
+    }
+  };
+  await watchWork(work, { signal, report, interval: PROGRESS_INTERVAL, stop });
 }
 
 function workersFor({ parts }: DeltaJob, { threads, unpackedSize }: DeltaRunOptions): number {
