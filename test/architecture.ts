@@ -53,7 +53,7 @@ export const arrows: Readonly<Record<string, readonly string[]>> = {
 /** Packages from npm, with the rooms that may import them. */
 export const packages: Readonly<Record<string, readonly string[]>> = {
   commander: ['src/cli'],
-  koffi: ['src/linux', 'src/verity', 'src/pull', 'src/export', 'src/delta'],
+  koffi: ['src/linux', 'src/verity', 'src/pull'],
   undici: ['ostree'],
   'node-gtk': ['ostree/gi/server'],
   'fast-check': ['test'],

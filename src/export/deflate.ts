@@ -2,26 +2,17 @@
  * Raw deflate (RFC 1951) compressed synchronously in pieces, by the zlib that Node itself carries, called through koffi: memory
  * does not grow with the file, and nothing is allocated for each of thousands of small ones.
  */
-import { createRequire } from 'node:module';
-import { UnsupportedError } from '../../bytes/errors.ts';
 import { viewOf } from '../../bytes/struct.ts';
 import type { Deflater } from '../../ostree/local/write-services.ts';
-import { RAW_WINDOW_BITS, Z_OK, Z_STREAM_END, zStream } from '../pull/inflate.ts';
-
-const Z_NO_FLUSH = 0;
-const Z_FINISH = 4;
-const Z_BUF_ERROR = -5;
-const Z_DEFLATED = 8;
-const MEMORY_LEVEL = 8;
-const Z_DEFAULT_STRATEGY = 0;
+import { deflateStream, Z_BUF_ERROR, Z_FINISH, Z_NO_FLUSH, Z_OK, Z_STREAM_END, zStream } from '../linux/zlib.ts';
 
 const OUTPUT_SIZE = 64 * 1024;
 /** Input is copied here piece by piece: small arrays may lie where the collector moves them. */
 const INPUT_SIZE = 64 * 1024;
 
 export class ZlibDeflater implements Deflater {
-  readonly #stream = Buffer.allocUnsafeSlow(zStream.size).fill(0);
-  readonly #view = viewOf(this.#stream);
+  readonly #stream: Buffer;
+  readonly #view: DataView;
   readonly #input = Buffer.allocUnsafeSlow(INPUT_SIZE);
   readonly #output = Buffer.allocUnsafeSlow(OUTPUT_SIZE);
   readonly #inputAddress: bigint;
@@ -31,27 +22,13 @@ export class ZlibDeflater implements Deflater {
 
   /** @param level 1 to 9. Lives as long as its thread. */
   constructor(level: number) {
-    const koffi = createRequire(import.meta.url)('koffi') as typeof import('koffi');
-    const node = koffi.load(null);
-    const version = process.versions['zlib'];
-    let init;
-    try {
-      init = node.func('int deflateInit2_(void *, int, int, int, int, int, const char *, int)');
-      this.#deflate = node.func('int deflate(void *, int)');
-      this.#reset = node.func('int deflateReset(void *)');
-    } catch (cause) {
-      throw new UnsupportedError(
-        `This Node (${process.execPath}) does not offer its zlib; use the Node that cfs ships`,
-        {},
-        cause,
-      );
-    }
-    const settings = [Z_DEFLATED, RAW_WINDOW_BITS, MEMORY_LEVEL, Z_DEFAULT_STRATEGY];
-    if (init(this.#stream, level, ...settings, version, zStream.size) !== Z_OK) {
-      throw new UnsupportedError(`zlib ${version} of this Node cannot be started with level ${level}`);
-    }
-    this.#inputAddress = koffi.address(this.#input);
-    this.#outputAddress = koffi.address(this.#output);
+    const zlib = deflateStream(level);
+    this.#stream = zlib.stream;
+    this.#view = viewOf(zlib.stream);
+    this.#deflate = zlib.run;
+    this.#reset = zlib.reset;
+    this.#inputAddress = zlib.addressOf(this.#input);
+    this.#outputAddress = zlib.addressOf(this.#output);
   }
 
   reset(): void {

@@ -4,28 +4,12 @@
  * Node's zlib offers one call for everything, which allocates its output anew, or asynchronous streams; here the zlib that
  * Node itself carries is called through koffi. Twice as fast as `zlib.inflateRawSync` on a pull's objects, memory constant.
  */
-import { struct, u32, u64, viewOf } from '../../bytes/struct.ts';
-import { createRequire } from 'node:module';
-import { UnsupportedError } from '../../bytes/errors.ts';
-
-/** `z_stream` of zlib.h on 64-bit Linux. */
-export const zStream = struct('z_stream', 112, {
-  next_in: [0, u64],
-  avail_in: [8, u32],
-  next_out: [24, u64],
-  avail_out: [32, u32],
-});
-
-export const Z_OK = 0;
-export const Z_STREAM_END = 1;
-const Z_BUF_ERROR = -5;
-const Z_NO_FLUSH = 0;
-/** Negative: no zlib or gzip wrapper around the stream. */
-export const RAW_WINDOW_BITS = -15;
+import { viewOf } from '../../bytes/struct.ts';
+import { inflateStream, Z_BUF_ERROR, Z_NO_FLUSH, Z_OK, Z_STREAM_END, zStream } from '../linux/zlib.ts';
 
 export class Inflater {
-  readonly #stream = Buffer.allocUnsafeSlow(zStream.size).fill(0);
-  readonly #view = viewOf(this.#stream);
+  readonly #stream: Buffer;
+  readonly #view: DataView;
   readonly #inflate: (stream: Uint8Array, flush: number) => number;
   readonly #reset: (stream: Uint8Array) => number;
   readonly #addressOf: (array: Uint8Array) => bigint;
@@ -36,24 +20,12 @@ export class Inflater {
   #ended = false;
 
   constructor() {
-    const koffi = createRequire(import.meta.url)('koffi') as typeof import('koffi');
-    const node = koffi.load(null);
-    let init;
-    try {
-      init = node.func('int inflateInit2_(void *, int, const char *, int)');
-      this.#inflate = node.func('int inflate(void *, int)');
-      this.#reset = node.func('int inflateReset(void *)');
-    } catch (cause) {
-      throw new UnsupportedError(
-        `This Node (${process.execPath}) does not offer its zlib; use the Node that cfs ships`,
-        {},
-        cause,
-      );
-    }
-    this.#addressOf = (array) => koffi.address(array);
-    if (init(this.#stream, RAW_WINDOW_BITS, process.versions['zlib'], zStream.size) !== Z_OK) {
-      throw new UnsupportedError(`zlib ${process.versions['zlib']} of this Node cannot be started`);
-    }
+    const zlib = inflateStream();
+    this.#stream = zlib.stream;
+    this.#view = viewOf(zlib.stream);
+    this.#inflate = zlib.run;
+    this.#reset = zlib.reset;
+    this.#addressOf = zlib.addressOf;
   }
 
   /** True once the end of the deflate stream was met; bytes after it are ignored. */
