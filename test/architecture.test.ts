@@ -86,10 +86,12 @@ suite('each rule can fail:', () => {
   const packageRows: [from: string, to: string, allowed: boolean][] = [
     ['src/repository/a.ts', 'commander', false],
     ['src/cli/a.ts', 'left-pad', false],
+    ['src/cli/a.ts', 'undici/lib/core/connect.js', false],
     ['splitstream/a.ts', 'node:fs', false],
     ['splitstream/a.ts', 'node:zlib', true],
     ['ostree/a.ts', 'node:fs/promises', true],
     ['src/cli/a.ts', 'commander', true],
+    ['ostree/a.ts', 'undici/lib/core/connect.js', true],
   ];
   for (const [from, to, allowed] of packageRows) {
     test(`wrongPackages() ${allowed ? 'allows' : 'rejects'} ${to} in ${from}`, () => {

@@ -6,7 +6,7 @@ export type Sources = ReadonlyMap<string, string>;
 
 export interface Import {
   readonly from: string;
-  /** A path from the root for our own files, else the name as written (`node:fs`, `koffi`). */
+  /** A path from the root for our own files, else the name of Node's module or the package (`node:fs/promises`, `koffi`). */
   readonly to: string;
   /** `import type`: gone when the program runs. */
   readonly typesOnly: boolean;
@@ -79,10 +79,15 @@ export function importsOf(sources: Sources): Import[] {
     const matches = importForms.flatMap((form) => Array.from(text.matchAll(form)));
     return matches.map(([statement, name = '']) => ({
       from,
-      to: name.startsWith('.') ? posix.join(posix.dirname(from), name) : name,
+      to: name.startsWith('.') ? posix.join(posix.dirname(from), name) : moduleOf(name),
       typesOnly: /^\s*(?:import|export)\s+type\b/.test(statement),
     }));
   });
+}
+
+/** A file of a package belongs to the package. */
+function moduleOf(name: string): string {
+  return name.startsWith('node:') ? name : name.split('/')[0]!;
 }
 
 export function roomOf(path: string): string | undefined {

@@ -1,5 +1,4 @@
 /** Why one request failed, and what follows: ask another mirror only, or try all of it again. */
-import { STATUS_CODES } from 'node:http';
 import { type CfsError } from '../../bytes/errors.ts';
 import { scrub } from './url.ts';
 
@@ -52,7 +51,8 @@ const hopelessTls =
 export function statusFailure(status: number, retryAfter: number | undefined, retryAll: boolean): Failure {
   const transient = retryAll ? !hopelessStatus.has(status) : status === 408 || status === 500;
   const kind = missingStatus.has(status) ? 'missing' : transient ? 'transient' : 'permanent';
-  const name = STATUS_CODES[status];
+  // An import would load all that Node has behind getters there, at the price of starting the program again.
+  const name = process.getBuiltinModule('node:http').STATUS_CODES[status];
   const problem = `Server returned HTTP ${status}${name === undefined ? '' : ` (${name})`}`;
   return new Failure(kind, problem, { status, ...(retryAfter === undefined ? {} : { retryAfter }) });
 }

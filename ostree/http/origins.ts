@@ -7,6 +7,7 @@ import { Lane } from './lane.ts';
 import type { Settings, TlsOptions } from './options.ts';
 import { type OpenClient, Pipes } from './pipes.ts';
 import { proxyFor } from './proxy.ts';
+import { loadClient, loadProxyAgent } from './undici.ts';
 import { withoutCredentials } from './url.ts';
 
 export interface Origin {
@@ -20,7 +21,6 @@ export interface Origin {
 export class Origins {
   readonly #settings: Settings;
   readonly #origins = new Map<string, Origin>();
-  #undici: typeof import('undici') | undefined;
   #tls: object | undefined;
   #parts = 1;
 
@@ -34,11 +34,9 @@ export class Origins {
   }
 
   async open(name: string): Promise<Origin> {
-    // Loading undici costs more than starting the program, so it waits for the first request.
-    this.#undici ??= await import('undici');
     let origin = this.#origins.get(name);
     if (origin === undefined) {
-      origin = this.#open(new URL(name), this.#undici);
+      origin = this.#open(new URL(name));
       if (this.#parts > 1) origin.divide(this.#parts);
       this.#origins.set(name, origin);
     }
@@ -58,7 +56,7 @@ export class Origins {
     await Promise.all(open.map((origin) => origin.destroy()));
   }
 
-  #open(url: URL, undici: typeof import('undici')): Origin {
+  #open(url: URL): Origin {
     const { connections, pipelining, http2, http2Streams, connectTimeout, maxHeaderBytes } = this.#settings;
     const lane = new Lane(connections);
     const tls = (this.#tls ??= readTls(this.#settings.tls ?? {}));
@@ -77,10 +75,12 @@ export class Origins {
       checkProxy(proxy);
       const proxyTls = { ...tls, timeout: connectTimeout, allowH2: false };
       const options = { ...client, connections, uri: proxy, requestTls: secure, proxyTls };
-      return proxied(new undici.ProxyAgent(options), lane);
+      const { ProxyAgent } = loadProxyAgent();
+      return proxied(new ProxyAgent(options), lane);
     }
-    const connect = undici.buildConnector(secure);
-    const open: OpenClient = (tap) => new undici.Client(url.origin, { ...client, pipelining, connect: tap(connect) });
+    const { buildConnector, Client } = loadClient();
+    const connect = buildConnector(secure);
+    const open: OpenClient = (tap) => new Client(url.origin, { ...client, pipelining, connect: tap(connect) });
     const mayBeHttp2 = http2 && url.protocol === 'https:';
     return new Pipes(open, lane, { connections, pipelining, http2Streams, mayBeHttp2 });
   }
