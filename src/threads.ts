@@ -58,7 +58,7 @@ export async function watchWork(work: () => Promise<void>, { signal, report, int
 /** What a worker says. */
 type WorkerMessage =
   | { readonly kind: 'results'; readonly batch: unknown }
-  /** All results were sent. */
+  /** All results of the task were sent. */
   | { readonly kind: 'end' }
   | { readonly kind: 'error'; readonly error: SerializedError };
 
@@ -68,8 +68,9 @@ export interface StartedWorker {
   readonly ended: Promise<Error>;
 }
 
-export function startWorker(file: URL): StartedWorker {
-  const worker = new Worker(file);
+/** @param data is what the worker finds as its `workerData`. */
+export function startWorker(file: URL, data?: unknown): StartedWorker {
+  const worker = new Worker(file, { workerData: data });
   const ended = new Promise<Error>((resolve) => {
     worker.once('error', resolve);
     worker.once('exit', (code) => resolve(new CfsError('SYSTEM', `A worker thread ended with code ${code}`)));
@@ -81,46 +82,96 @@ export function startWorker(file: URL): StartedWorker {
  * Gives a worker its task, and waits until it has done its part.
  * @param stop ends the other threads' work; called when the worker fails.
  */
-export function runInWorker(
-  { worker, ended: death }: StartedWorker,
+export async function runInWorker(
+  started: StartedWorker,
   task: unknown,
   collect: (batch: never) => void,
   stop: () => void,
 ): Promise<void> {
+  try {
+    await giveTasks(started, [task].values(), collect);
+  } catch (error) {
+    stop();
+    throw error;
+  }
+}
+
+/** Gives a worker one task after the other, and waits until none is left and it has done its own. */
+function giveTasks(
+  { worker, ended: death }: StartedWorker,
+  tasks: Iterator<unknown>,
+  collect: (batch: never) => void,
+): Promise<void> {
   return new Promise((resolve, reject) => {
-    let ended = false;
-    const failed = (error: Error): void => {
-      // A worker that has done its part exits; the others go on.
-      if (ended) return;
-      ended = true;
-      stop();
-      reject(error);
+    const give = (): void => {
+      const { value, done } = tasks.next();
+      if (done === true) resolve();
+      else worker.postMessage(value);
     };
     worker.on('message', (message: WorkerMessage) => {
-      if (message.kind === 'results') {
-        collect(message.batch as never);
-      } else if (message.kind === 'end') {
-        ended = true;
-        resolve();
-      } else {
-        failed(deserializeError(message.error));
-      }
+      if (message.kind === 'results') collect(message.batch as never);
+      else if (message.kind === 'end') give();
+      else reject(deserializeError(message.error));
     });
-    void death.then(failed);
-    worker.postMessage(task);
+    // A worker that has done its part may end while the others go on: nothing is left to be rejected then.
+    void death.then(reject);
+    give();
   });
 }
 
+export interface SharedTasks {
+  /** The workers' own file. */
+  readonly file: URL;
+  /** What each of them is made with. */
+  readonly data: unknown;
+  /** The number of workers at most. */
+  readonly threads: number;
+  readonly tasks: readonly unknown[];
+  /** Is given what they emit. */
+  readonly collect: (batch: never) => void;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Has workers do all tasks: each takes the next one when it has done one.
+ * @throws the first error that a worker met, or the reason of the signal. No worker runs any more then.
+ */
+export async function runTasks({ file, data, threads, tasks, collect, signal }: SharedTasks): Promise<void> {
+  signal?.throwIfAborted();
+  const waiting = tasks.values();
+  const workers: StartedWorker[] = [];
+  const stop = Promise.withResolvers<never>();
+  const abort = (): void => stop.reject(signal!.reason as Error);
+  signal?.addEventListener('abort', abort);
+  try {
+    for (let left = Math.min(threads, tasks.length); left > 0; left--) workers.push(startWorker(file, data));
+    const done = workers.map((worker) => giveTasks(worker, waiting, collect));
+    await Promise.race([stop.promise, Promise.all(done)]);
+  } finally {
+    signal?.removeEventListener('abort', abort);
+    await Promise.all(workers.map(({ worker }) => worker.terminate()));
+  }
+}
+
+type Work = (task: never, emit: (batch: unknown) => void) => void | Promise<void>;
+
 /** All that a worker does: waits for its one task, works on it, and ends. */
-export function workOnce(work: (task: never, emit: (batch: unknown) => void) => Promise<void>): void {
+export function workOnce(work: Work): void {
   const port = parentPort!;
-  const post = (message: WorkerMessage): void => port.postMessage(message);
-  port.once('message', (task: unknown) => {
-    void work(task as never, (batch) => post({ kind: 'results', batch }))
-      .then(
-        () => post({ kind: 'end' }),
-        (error: unknown) => post({ kind: 'error', error: serializeError(error) }),
-      )
-      .finally(() => port.close());
-  });
+  port.once('message', (task: unknown) => void answer(work, task).finally(() => port.close()));
+}
+
+/** The same for a worker that gets one task after the other, until it is ended. */
+export function workOnEach(work: Work): void {
+  parentPort!.on('message', (task: unknown) => void answer(work, task));
+}
+
+async function answer(work: Work, task: unknown): Promise<void> {
+  const post = (message: WorkerMessage): void => parentPort!.postMessage(message);
+  try {
+    await work(task as never, (batch) => post({ kind: 'results', batch }));
+    post({ kind: 'end' });
+  } catch (error) {
+    post({ kind: 'error', error: serializeError(error) });
+  }
 }

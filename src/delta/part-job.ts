@@ -1,5 +1,4 @@
 /** What crosses between the thread that plans a delta and those that make its parts. */
-import type { SerializedError } from '../../bytes/errors.ts';
 import type { OstreeChecksum } from '../../ostree/checksum.ts';
 import type { ListedPart } from '../../ostree/delta/make/superblock.ts';
 import type { ObjectStore } from '../repository/objects.ts';
@@ -47,7 +46,7 @@ export interface MadeParts {
   readonly counts: FileCounts;
 }
 
+/** What a worker says. */
 export type PartMessage =
   | { readonly kind: 'progress'; readonly objects: number; readonly bytes: number }
-  | { readonly kind: 'made'; readonly group: number; readonly made: MadeParts }
-  | { readonly kind: 'error'; readonly error: SerializedError };
+  | { readonly kind: 'made'; readonly group: number; readonly made: MadeParts };

@@ -1,8 +1,7 @@
 /** Workers that make the parts of a delta, each one group after the other. */
 import { availableParallelism } from 'node:os';
-import { Worker } from 'node:worker_threads';
-import { CfsError, deserializeError } from '../../bytes/errors.ts';
 import type { OnProgress } from '../progress.ts';
+import { runTasks } from '../threads.ts';
 import type { MadeParts, PartJob, PartMessage, PartTask } from './part-job.ts';
 import type { DeltaPlan } from './plan.ts';
 
@@ -34,49 +33,25 @@ export async function makeAllParts(
   { groups, objectCount: total, size: bytesTotal }: DeltaPlan,
   { threads = usualThreads(), signal, onProgress }: MakeOptions,
 ): Promise<MadeParts[]> {
-  signal?.throwIfAborted();
   const results: MadeParts[] = Array.from({ length: groups.length });
-  const workers: Worker[] = [];
-  const stop = Promise.withResolvers<never>();
-  const abort = (): void => stop.reject(signal!.reason as Error);
-  signal?.addEventListener('abort', abort);
-  // The longest first, so that all workers end at about the same time.
-  const waiting = Array.from(groups.entries()).sort(([, a], [, b]) => b.work - a.work);
   let done = 0;
   let bytes = 0;
-  const runWorker = (worker: Worker): Promise<void> =>
-    new Promise((resolve, reject) => {
-      const give = (): void => {
-        const [group, planned] = waiting.shift() ?? [];
-        if (group === undefined) resolve();
-        else worker.postMessage({ group, objects: planned!.objects } satisfies PartTask);
-      };
-      worker.on('message', (message: PartMessage) => {
-        if (message.kind === 'progress') {
-          done += message.objects;
-          bytes += message.bytes;
-          onProgress?.({ phase: 'delta', done, total, bytes, bytesTotal });
-        } else if (message.kind === 'made') {
-          results[message.group] = message.made;
-          give();
-        } else {
-          reject(deserializeError(message.error));
-        }
-      });
-      worker.once('error', reject);
-      worker.once('exit', (code) => reject(new CfsError('SYSTEM', `A delta worker ended with code ${code}`)));
-      give();
-    });
-  try {
-    for (let left = Math.min(threads, groups.length); left > 0; left--) {
-      workers.push(new Worker(workerFile, { workerData: job }));
+  const report = (): void => onProgress?.({ phase: 'delta', done, total, bytes, bytesTotal });
+  const collect = (message: PartMessage): void => {
+    if (message.kind === 'made') {
+      results[message.group] = message.made;
+    } else {
+      done += message.objects;
+      bytes += message.bytes;
+      report();
     }
-    onProgress?.({ phase: 'delta', done, total, bytes, bytesTotal });
-    await Promise.race([Promise.all(workers.map(runWorker)), stop.promise]);
-    onProgress?.({ phase: 'delta', done: total, total, bytes: bytesTotal, bytesTotal });
-    return results;
-  } finally {
-    signal?.removeEventListener('abort', abort);
-    await Promise.all(workers.map((worker) => worker.terminate()));
-  }
+  };
+  // The longest first, so that all workers end at about the same time.
+  const longest = Array.from(groups.entries()).sort(([, a], [, b]) => b.work - a.work);
+  const tasks = longest.map(([group, { objects }]): PartTask => ({ group, objects }));
+  report();
+  await runTasks({ file: workerFile, data: job, threads, tasks, collect, signal });
+  [done, bytes] = [total, bytesTotal];
+  report();
+  return results;
 }

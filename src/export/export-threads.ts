@@ -3,12 +3,11 @@
  * and by bytes, so that no worker is left alone with the end; a few files are written by the calling thread itself.
  */
 import { availableParallelism } from 'node:os';
-import { Worker } from 'node:worker_threads';
-import { CfsError, deserializeError, type SerializedError } from '../../bytes/errors.ts';
 import { decodeArchiveHeader } from '../../ostree/file-header.ts';
 import type { FileWriterOptions } from '../../ostree/local/write-file.ts';
 import type { OnProgress } from '../progress.ts';
 import type { ObjectStore } from '../repository/objects.ts';
+import { runTasks } from '../threads.ts';
 import { FileExporter, type ExportCounts, type ExportedFile } from './file-exporter.ts';
 
 const MAX_THREADS = 16;
@@ -22,11 +21,6 @@ export interface WorkerData {
   readonly store: ObjectStore;
   readonly options: FileWriterOptions;
 }
-
-/** What a worker says of a batch. */
-export type BatchMessage =
-  | { readonly kind: 'done'; readonly counts: ExportCounts }
-  | { readonly kind: 'error'; readonly error: SerializedError };
 
 export interface ThreadOptions {
   /** The most workers; by default the number of processors. */
@@ -57,16 +51,7 @@ export async function exportFiles(
     for (const batch of batches) add(exporter.export(batch));
     return total;
   }
-  const next = batches.values();
-  const workers = Array.from(
-    { length: Math.min(threads, batches.length) },
-    () => new Worker(workerFile, { workerData: data }),
-  );
-  try {
-    await Promise.all(workers.map((worker) => runWorker(worker, next, add, signal)));
-  } finally {
-    await Promise.all(workers.map((worker) => worker.terminate()));
-  }
+  await runTasks({ file: workerFile, data, threads, tasks: batches, collect: add, signal });
   return total;
 }
 
@@ -88,31 +73,4 @@ function batchesOf(files: readonly ExportedFile[]): { batches: ExportedFile[][];
     bytes += size;
   }
   return { batches, bytes };
-}
-
-function runWorker(
-  worker: Worker,
-  batches: IterableIterator<ExportedFile[]>,
-  add: (counts: ExportCounts) => void,
-  signal: AbortSignal | undefined,
-): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const advance = (): void => {
-      const { value, done } = batches.next();
-      if (done === true) resolve();
-      else worker.postMessage(value);
-    };
-    worker.on('message', (message: BatchMessage) => {
-      if (message.kind === 'error') {
-        reject(deserializeError(message.error));
-      } else {
-        add(message.counts);
-        advance();
-      }
-    });
-    worker.once('error', reject);
-    worker.once('exit', (code) => reject(new CfsError('SYSTEM', `An export worker ended with code ${code}`)));
-    signal?.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
-    advance();
-  });
 }
