@@ -1,7 +1,14 @@
 /** The threads that hash all objects: this one, and workers beside it once it has taken some time. */
 import { availableParallelism } from 'node:os';
-import { CfsError } from '../../bytes/errors.ts';
-import { allEnded, breather, runInWorker, startWorker, type Breathe, type StartedWorker } from '../threads.ts';
+import {
+  allEnded,
+  breather,
+  runInWorker,
+  startWorker,
+  type Breathe,
+  type StartedWorker,
+  watchWork,
+} from '../threads.ts';
 import { checkCounters, runCheckLoop, type CheckJob, type Finding } from './check-job.ts';
 import { objectCount } from './object-table.ts';
 
@@ -17,7 +24,7 @@ export interface CheckThreadsOptions {
   readonly onProgress?: ((done: number, bytes: number) => void) | undefined;
 }
 
-/** Everything that is wrong, in the order of the objects. @throws CfsError CANCELLED when the signal says so */
+/** Everything that is wrong, in the order of the objects. @throws the reason of the signal */
 export async function checkObjects(job: CheckJob, { signal, onProgress }: CheckThreadsOptions): Promise<Finding[]> {
   const counters = checkCounters(job);
   const findings: Finding[] = [];
@@ -40,21 +47,15 @@ export async function checkObjects(job: CheckJob, { signal, onProgress }: CheckT
     }
     return breathe();
   };
-  if (signal?.aborted === true) stop();
-  signal?.addEventListener('abort', stop);
-  const timer = setInterval(report, PROGRESS_INTERVAL);
-  try {
-    const own = runCheckLoop(job, collect, help);
-    await own.catch(stop);
-    await allEnded([own, ...running]);
-  } catch (error) {
-    if (signal?.aborted === true) throw new CfsError('CANCELLED', 'The check was cancelled', {}, signal.reason);
-    throw error;
-  } finally {
-    clearInterval(timer);
-    signal?.removeEventListener('abort', stop);
-    await Promise.all(workers.map(({ worker }) => worker.terminate()));
-  }
-  report();
+  const work = async (): Promise<void> => {
+    try {
+      const own = runCheckLoop(job, collect, help);
+      await own.catch(stop);
+      await allEnded([own, ...running]);
+    } finally {
+      await Promise.all(workers.map(({ worker }) => worker.terminate()));
+    }
+  };
+  await watchWork(work, { signal, report, interval: PROGRESS_INTERVAL, stop });
   return findings.sort((a, b) => a.index - b.index);
 }

@@ -56,6 +56,10 @@ export async function checkRepository(repository: Repository, options: FsckOptio
   const release = await repository.hold(options);
   try {
     return await new Check(repository, options).run();
+  } catch (error) {
+    const { signal } = options;
+    if (signal?.aborted === true) throw new CfsError('CANCELLED', 'The check was cancelled', {}, signal.reason);
+    throw error;
   } finally {
     release();
   }
@@ -101,7 +105,7 @@ class Check {
 
   /** Lets others run, and ends the check if it was cancelled. */
   async #step(phase: FsckProgress['phase'], done: number, total: number): Promise<void> {
-    this.#throwIfCancelled();
+    this.#options.signal?.throwIfAborted();
     this.#options.onProgress?.({ phase, done, total, bytes: this.#bytes });
     if (done % 64 === 0) await pause();
   }
@@ -170,7 +174,7 @@ class Check {
 
   /** What all streams say of the contents of objects. Streams that cannot be read are reported later. */
   async #toldSums(builder: ContentSumsBuilder): Promise<ContentSumsBuilder | undefined> {
-    const { streams } = this.#options;
+    const { streams, signal } = this.#options;
     if (streams?.sums === undefined) return undefined;
     for (const { name, id } of listStreams(this.#repository)) {
       try {
@@ -181,14 +185,9 @@ class Check {
         if (!(error instanceof CfsError) && !hasCode(error, 'EIO', 'EISDIR', 'EACCES')) throw error;
       }
       await pause();
-      this.#throwIfCancelled();
+      signal?.throwIfAborted();
     }
     return builder;
-  }
-
-  #throwIfCancelled(): void {
-    const { signal } = this.#options;
-    if (signal?.aborted === true) throw new CfsError('CANCELLED', 'The check was cancelled', {}, signal.reason);
   }
 
   /** All links of a kind, first level and refs. */
