@@ -268,6 +268,7 @@ test('checkRepository() tells its progress, leaves objects out on demand, and ca
   assert.deepEqual(
     seen.map(({ phase, done, total }) => [phase, done, total]),
     [
+      ['objects', 0, 3],
       ['objects', 3, 3],
       ['streams', 1, 1],
       ['images', 1, 1],
