@@ -1,5 +1,6 @@
 /** Paths in the tree of a commit. */
 import type { OstreeChecksum } from '../../ostree/checksum.ts';
+import type { DirTree } from '../../ostree/dirtree.ts';
 import type { CommitGraph } from './graph.ts';
 import { pathNames } from './subpaths.ts';
 
@@ -9,9 +10,10 @@ export interface DirectoryEntry {
   readonly meta: OstreeChecksum;
 }
 
+type NamedEntry = DirectoryEntry | { readonly kind: 'file'; readonly checksum: OstreeChecksum };
+
 export type PathEntry =
-  | DirectoryEntry
-  | { readonly kind: 'file'; readonly checksum: OstreeChecksum }
+  | NamedEntry
   /** A partial graph lacks a dirtree on the way. */
   | { readonly kind: 'unknown'; readonly tree: OstreeChecksum };
 
@@ -22,11 +24,17 @@ export function lookUp({ commit, dirtrees }: CommitGraph, path: string): PathEnt
     if (found.kind !== 'directory') return undefined;
     const tree = dirtrees.get(found.tree);
     if (tree === undefined) return { kind: 'unknown', tree: found.tree };
-    const directory = tree.directories.find((each) => each.name === name);
-    const file = tree.files.find((each) => each.name === name);
-    if (directory !== undefined) found = { kind: 'directory', tree: directory.tree, meta: directory.meta };
-    else if (file !== undefined) found = { kind: 'file', checksum: file.checksum };
-    else return undefined;
+    const next = entryNamed(tree, name);
+    if (next === undefined) return undefined;
+    found = next;
   }
   return found;
+}
+
+/** What a directory has under a name. */
+export function entryNamed({ directories, files }: DirTree, name: string): NamedEntry | undefined {
+  const directory = directories.find((each) => each.name === name);
+  if (directory !== undefined) return { kind: 'directory', tree: directory.tree, meta: directory.meta };
+  const file = files.find((each) => each.name === name);
+  return file && { kind: 'file', checksum: file.checksum };
 }

@@ -5,17 +5,15 @@ import type { DirTree } from '../../ostree/dirtree.ts';
 import { decodeArchiveHeader, isSymlinkMode, type ArchiveHeader } from '../../ostree/file-header.ts';
 import type { StoredObject } from './content.ts';
 import type { CommitGraph } from './graph.ts';
+import { entryNamed, type DirectoryEntry } from './graph-path.ts';
 import { missingObject } from './partial.ts';
 
 /** As many as Linux follows. */
 const MAX_SYMLINKS = 40;
 
-export interface CommitDirectory {
-  readonly kind: 'directory';
+export interface CommitDirectory extends DirectoryEntry {
   /** Absolute, without a slash at the end but for the root. */
   readonly path: string;
-  readonly tree: OstreeChecksum;
-  readonly meta: OstreeChecksum;
 }
 
 export interface CommitFile {
@@ -97,14 +95,10 @@ export class CommitPaths {
 
   #child(parent: CommitEntry, name: string, path: string): CommitEntry {
     if (parent.kind === 'directory') {
-      const { files, directories } = this.#dirtree(parent.tree);
+      const found = entryNamed(this.#dirtree(parent.tree), name);
       const below = parent.path === '/' ? `/${name}` : `${parent.path}/${name}`;
-      const directory = directories.find((each) => each.name === name);
-      if (directory !== undefined) {
-        return { kind: 'directory', path: below, tree: directory.tree, meta: directory.meta };
-      }
-      const file = files.find((each) => each.name === name);
-      if (file !== undefined) return this.#fileEntry(below, file.checksum);
+      if (found?.kind === 'directory') return { ...found, path: below };
+      if (found?.kind === 'file') return this.#fileEntry(below, found.checksum);
     }
     const { checksum } = this.#graph;
     throw new NotFoundError(`No such file or directory: ${path} in commit ${checksum}`, { path, commit: checksum });
