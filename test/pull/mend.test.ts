@@ -1,16 +1,14 @@
 /** Repositories that are damaged, or that other programs filled in their own way, and the pull that mends them. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { cpSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { rmSync, statSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
-import { before, describe, test } from 'node:test';
+import { describe, test } from 'node:test';
 import { decodeCommit } from '../../ostree/commit.ts';
 import { createCommitImage } from '../../src/commit/image.ts';
-import { encodeCommitStream, streamName } from '../../src/commit/commit-stream.ts';
-import type { StoredObject } from '../../src/commit/content.ts';
-import { commitRef, findCommit, readCommit, type StoredCommit } from '../../src/commit/stored.ts';
+import { streamName } from '../../src/commit/commit-stream.ts';
+import { commitRef, findCommit, readCommit } from '../../src/commit/stored.ts';
 import { openLocalSource } from '../../src/pull/source.ts';
-
 import { collectGarbage } from '../../src/repository/gc.ts';
 import { Repository } from '../../src/repository/repository.ts';
 import { objectPath, type ObjectId } from '../../src/verity/object-id.ts';
@@ -18,36 +16,12 @@ import { needs, toolPath } from '../needs.ts';
 import { copyGoldenRepository } from '../ostree/real-ostree.ts';
 import { goldenPath } from '../ostree/golden.ts';
 import { freshPath, freshRepository } from '../repository/support.ts';
-import { assertClean, expected, pull, Recorder, type CompletePull } from './support.ts';
-
-const os = 'golden/x86_64/os';
-const commit = expected.commits['3']!;
-
-let pristine: string;
-let good: CompletePull;
-let stored: StoredCommit;
-before(async () => {
-  pristine = freshRepository();
-  good = await pull(pristine, goldenPath, os);
-  using repository = await Repository.open(pristine);
-  stored = readCommit(repository, commit);
-});
-
-/** The objects of large files. */
-function externals(): ObjectId[] {
-  return [...new Set([...stored.content.entries()].flatMap(([, { object }]) => object ?? []))];
-}
-
-function flip(file: string): void {
-  const bytes = readFileSync(file);
-  bytes[bytes.length >> 1]! ^= 1;
-  writeFileSync(file, bytes);
-}
+import { commit, copyPristine, externals, flip, good, os, restream, stored } from './damage.ts';
+import { assertClean, expected, pull, Recorder } from './support.ts';
 
 /** A copy of the repository that `damage` is done to. Files of objects are given. */
 function damaged(damage: (file: (id: ObjectId) => string, path: string) => void): string {
-  const path = freshPath();
-  cpSync(pristine, path, { recursive: true, verbatimSymlinks: true });
+  const path = copyPristine();
   damage((id) => join(path, 'objects', objectPath(id)), path);
   return path;
 }
@@ -66,14 +40,10 @@ async function mends(path: string, most: number): Promise<void> {
 describe('a pull mends', () => {
   const everything = 1000;
   const cases: readonly (readonly [string, (file: (id: ObjectId) => string, path: string) => void, number])[] = [
-    ['a missing object', (file) => rmSync(file(externals()[0]!)), 3],
-    ['all objects missing', (file) => externals().forEach((id) => rmSync(file(id))), everything],
-    ['an empty object', (file) => truncateSync(file(externals()[0]!)), 3],
-    [
-      'an object that is cut',
-      (file) => truncateSync(file(externals()[1]!), statSync(file(externals()[1]!)).size - 1),
-      3,
-    ],
+    ['a missing object', (file) => rmSync(file(externals[0]!)), 3],
+    ['all objects missing', (file) => externals.forEach((id) => rmSync(file(id))), everything],
+    ['an empty object', (file) => truncateSync(file(externals[0]!)), 3],
+    ['an object that is cut', (file) => truncateSync(file(externals[1]!), statSync(file(externals[1]!)).size - 1), 3],
     ['a commit stream that is cut', (file) => truncateSync(file(good.stream), 100), everything],
     ['an empty commit stream', (file) => truncateSync(file(good.stream)), everything],
     ['a commit stream with a flipped bit', (file) => flip(file(good.stream)), everything],
@@ -128,23 +98,6 @@ describe('createCommitImage() makes anew', () => {
   });
 });
 
-/** Puts another commit stream into the place of the one there is. */
-async function restream(
-  path: string,
-  images: readonly { readonly id: ObjectId }[],
-  change: (objects: Map<string, StoredObject>) => void = () => {},
-): Promise<void> {
-  using repository = await Repository.open(path);
-  const objects = new Map(stored.content.entries());
-  change(objects);
-  using transaction = await repository.begin();
-  transaction.linkStream(
-    streamName(commit),
-    transaction.storeBytes(await encodeCommitStream('sha256', commit, objects)(images)),
-  );
-  await transaction.commit();
-}
-
 describe('a commit stream by hand', () => {
   test('without an image gets one', async () => {
     const path = damaged(() => {});
@@ -155,12 +108,12 @@ describe('a commit stream by hand', () => {
   test('with another image gets the right one, from a pull or createCommitImage()', async () => {
     for (const how of ['pull', 'create'] as const) {
       const path = damaged(() => {});
-      await restream(path, [{ id: externals()[0]! }]);
+      await restream(path, [{ id: externals[0]! }]);
       if (how === 'pull') await mends(path, 0);
       using repository = await Repository.open(path);
       const made = await createCommitImage(repository, commit);
       assert.deepEqual([made.image, made.stream], [good.image, good.stream]);
-      assert.equal(made.replaced, how === 'pull' ? undefined : externals()[0]);
+      assert.equal(made.replaced, how === 'pull' ? undefined : externals[0]);
     }
   });
 

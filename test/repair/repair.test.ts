@@ -15,9 +15,8 @@ import {
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { openHttpSource } from '../../ostree/http/source.ts';
-import { encodeCommitStream, streamName } from '../../src/commit/commit-stream.ts';
-import type { StoredObject } from '../../src/commit/content.ts';
-import { commitRef, readCommit, type StoredCommit } from '../../src/commit/stored.ts';
+import { streamName } from '../../src/commit/commit-stream.ts';
+import { commitRef, readCommit } from '../../src/commit/stored.ts';
 import { formatProblem, isClean } from '../../src/repository/fsck-report.ts';
 import { openRepairRepository, repairSource, type RepairSource } from '../../src/repair/sources.ts';
 import { repairRepository, type RepairReport } from '../../src/repair/repair.ts';
@@ -30,37 +29,8 @@ import { quick } from '../ostree/http/open-transport.ts';
 import { FaultyServer } from '../ostree/http/faulty-server.ts';
 import { makeRepositories, repositoryNeeds, type Repositories } from '../ostree/real-ostree.ts';
 import { cfsctl, freshPath, freshRepository } from '../repository/support.ts';
-import { expected, pull, visible, type CompletePull } from '../pull/support.ts';
-
-const os = 'golden/x86_64/os';
-const commit = expected.commits['3']!;
-
-let pristine: string;
-let good: CompletePull;
-let stored: StoredCommit;
-before(async () => {
-  pristine = freshRepository();
-  good = await pull(pristine, goldenPath, os);
-  using repository = await Repository.open(pristine);
-  stored = readCommit(repository, commit);
-});
-
-function externals(): ObjectId[] {
-  return [...new Set([...stored.content.entries()].flatMap(([, { object }]) => object ?? []))];
-}
-
-function copy(): string {
-  const path = freshPath();
-  cpSync(pristine, path, { recursive: true, verbatimSymlinks: true });
-  return path;
-}
-
-/** In the middle, unless said otherwise. */
-function flip(file: string, at?: number): void {
-  const bytes = readFileSync(file);
-  bytes[at ?? bytes.length >> 1]! ^= 1;
-  writeFileSync(file, bytes);
-}
+import { commit, copyPristine, externals, flip, good, os, pristine, restream, stored } from '../pull/damage.ts';
+import { pull, visible } from '../pull/support.ts';
 
 async function repair(path: string, ...sources: RepairSource[]): Promise<RepairReport> {
   try {
@@ -92,33 +62,29 @@ interface Damage {
 }
 
 /** A commit stream in which two files have changed places. */
-async function swapFiles(path: string): Promise<void> {
-  using repository = await Repository.open(path);
-  const objects = new Map<string, StoredObject>(stored.content.entries());
-  const files = [...objects].filter(([, { object }]) => object !== undefined);
-  const [[a, first], [b, second]] = [files[0]!, files.find(([, { object }]) => object !== files[0]![1].object)!];
-  objects.set(a, { ...first, object: second.object });
-  objects.set(b, { ...second, object: first.object });
-  using transaction = await repository.begin();
-  const bytes = await encodeCommitStream('sha256', commit, objects as never)([]);
-  transaction.linkStream(streamName(commit), transaction.storeBytes(bytes));
-  await transaction.commit();
+function swapFiles(path: string): Promise<void> {
+  return restream(path, [], (objects) => {
+    const files = [...objects].filter(([, { object }]) => object !== undefined);
+    const [[a, first], [b, second]] = [files[0]!, files.find(([, { object }]) => object !== files[0]![1].object)!];
+    objects.set(a, { ...first, object: second.object });
+    objects.set(b, { ...second, object: first.object });
+  });
 }
 
 const damages: readonly Damage[] = [
-  { name: 'an object with a flipped bit', damage: (file) => flip(file(externals()[0]!)), alone: 'partial', kept: true },
+  { name: 'an object with a flipped bit', damage: (file) => flip(file(externals[0]!)), alone: 'partial', kept: true },
   {
     name: 'an object that is cut',
-    damage: (file) => truncateSync(file(externals()[0]!), 3),
+    damage: (file) => truncateSync(file(externals[0]!), 3),
     alone: 'partial',
     kept: true,
   },
-  { name: 'a missing object', damage: (file) => rmSync(file(externals()[0]!)), alone: 'partial', kept: false },
+  { name: 'a missing object', damage: (file) => rmSync(file(externals[0]!)), alone: 'partial', kept: false },
   {
     name: 'a directory in the place of an object',
     damage(file) {
-      rmSync(file(externals()[0]!));
-      mkdirSync(file(externals()[0]!));
+      rmSync(file(externals[0]!));
+      mkdirSync(file(externals[0]!));
     },
     alone: 'partial',
     kept: true,
@@ -126,8 +92,8 @@ const damages: readonly Damage[] = [
   {
     name: 'a symlink in the place of an object',
     damage(file) {
-      rmSync(file(externals()[0]!));
-      symlinkSync('/etc/passwd', file(externals()[0]!));
+      rmSync(file(externals[0]!));
+      symlinkSync('/etc/passwd', file(externals[0]!));
     },
     alone: 'partial',
     kept: true,
@@ -135,7 +101,7 @@ const damages: readonly Damage[] = [
   {
     name: 'objects that have changed places',
     damage(file) {
-      const [a, b] = externals().map(file);
+      const [a, b] = externals.map(file);
       const bytes = readFileSync(a!);
       writeFileSync(a!, readFileSync(b!));
       writeFileSync(b!, bytes);
@@ -145,7 +111,7 @@ const damages: readonly Damage[] = [
   },
   {
     name: 'all objects missing',
-    damage: (file) => externals().forEach((id) => rmSync(file(id))),
+    damage: (file) => externals.forEach((id) => rmSync(file(id))),
     alone: 'partial',
     kept: false,
   },
@@ -174,7 +140,7 @@ const damages: readonly Damage[] = [
     name: 'a link to the commit stream that leads elsewhere',
     damage(_, path) {
       rmSync(join(path, 'streams', streamName(commit)));
-      symlinkSync(`../objects/${objectPath(externals()[0]!)}`, join(path, 'streams', streamName(commit)));
+      symlinkSync(`../objects/${objectPath(externals[0]!)}`, join(path, 'streams', streamName(commit)));
     },
     alone: 'left',
     kept: true,
@@ -184,7 +150,7 @@ const damages: readonly Damage[] = [
   { name: 'a missing image', damage: (file) => rmSync(file(good.image)), alone: 'whole', kept: false },
   {
     name: 'everything',
-    damage: (file) => [...externals(), good.image, good.stream].forEach((id) => flip(file(id))),
+    damage: (file) => [...externals, good.image, good.stream].forEach((id) => flip(file(id))),
     alone: 'partial',
     kept: true,
   },
@@ -227,7 +193,7 @@ describe('repairRepository()', () => {
     for (const [from, skip, open] of sources) {
       if (!everywhere.has(name) && from !== 'an archive repository') continue;
       test(`mends ${name} from ${from}`, { skip }, async () => {
-        const path = copy();
+        const path = copyPristine();
         await damage((id) => join(path, 'objects', objectPath(id)), path);
         const report = await repair(path, await open());
         assert.deepEqual(problems(report), []);
@@ -244,7 +210,7 @@ describe('repairRepository()', () => {
     }
 
     test(`without a source, ${name}: the commit is ${alone}`, async () => {
-      const path = copy();
+      const path = copyPristine();
       await damage((id) => join(path, 'objects', objectPath(id)), path);
       const report = await repair(path);
       using repository = await Repository.open(path);
@@ -275,8 +241,8 @@ describe('repairRepository()', () => {
   }
 
   test('keeps a copy of what was damaged, under its path', async () => {
-    const path = copy();
-    const [id] = externals();
+    const path = copyPristine();
+    const [id] = externals;
     const file = join('objects', objectPath(id!));
     flip(join(path, file));
     const damaged = readFileSync(join(path, file));
@@ -288,9 +254,9 @@ describe('repairRepository()', () => {
   });
 
   test('takes each object from the first source that has it', async () => {
-    const path = copy();
+    const path = copyPristine();
     const files = [...stored.content.entries()].filter(([, { object }]) => object !== undefined);
-    for (const id of externals()) rmSync(join(path, 'objects', objectPath(id)));
+    for (const id of externals) rmSync(join(path, 'objects', objectPath(id)));
     const half = freshPath();
     cpSync(goldenPath, half, { recursive: true });
     for (const [i, [checksum]] of files.entries()) {
@@ -309,8 +275,8 @@ describe('repairRepository()', () => {
   });
 
   test('goes on without a server that does not answer', async () => {
-    const path = copy();
-    rmSync(join(path, 'objects', objectPath(externals()[0]!)));
+    const path = copyPristine();
+    rmSync(join(path, 'objects', objectPath(externals[0]!)));
     const dead = repairSource(openHttpSource('http://127.0.0.1:1/', { ...quick, retries: 0 }));
     const report = await repair(path, dead, await openRepairRepository(goldenPath));
     assert.deepEqual(problems(report), []);
@@ -327,11 +293,11 @@ describe('repairRepository()', () => {
   });
 
   test('leaves broken refs, and images that a name keeps, to the user', async () => {
-    const path = copy();
+    const path = copyPristine();
     symlinkSync('../../gone', join(path, 'streams/refs', 'broken'));
     mkdirSync(join(path, 'images/refs'), { recursive: true });
     symlinkSync(`../${good.image}`, join(path, 'images/refs/mine'));
-    const [id] = externals();
+    const [id] = externals;
     rmSync(join(path, 'objects', objectPath(id!)));
     const report = await repair(path);
     assert.deepEqual(problems(report), [
@@ -365,7 +331,7 @@ describe('repairRepository()', () => {
   });
 
   test('keeps every ref, and adds none', async () => {
-    const path = copy();
+    const path = copyPristine();
     rmSync(join(path, 'objects', objectPath(good.stream)));
     await repair(path, await openRepairRepository(goldenPath));
     assert.deepEqual(readdirSync(join(path, 'streams/refs/ostree')), [commitRef(os).replace('ostree/', '')]);
