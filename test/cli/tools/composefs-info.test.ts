@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, test } from 'node:test';
 import fc from 'fast-check';
-import * as composefsInfo from '../../../src/cli/tools/composefs-info.ts';
+import { runTool } from '../../../src/cli/tools/composefs-info.ts';
 import { storedDumpLines } from '../../../src/cli/tools/image-listing.ts';
 import { readStoredImage } from '../../../src/erofs/read.ts';
 import { writeImage } from '../../../src/erofs/write.ts';
@@ -15,12 +15,12 @@ import { fuzzRuns } from '../../fuzz-runs.ts';
 import { needs } from '../../needs.ts';
 import { fixture } from '../../pull/support.ts';
 import { cfsctl, skipWithoutCfsctl } from '../../repository/support.ts';
-import { runTool, type ToolRun } from './support.ts';
+import { captured, type Run } from '../run.ts';
 
 const base = mkdtempSync(join(tmpdir(), 'cfs-composefs-info-'));
 after(() => rmSync(base, { recursive: true, force: true }));
 
-const info = (...args: readonly string[]): Promise<ToolRun> => runTool(composefsInfo, 'composefs-info', ...args);
+const info = (...args: readonly string[]): Promise<Run> => captured(() => runTool('composefs-info', args));
 
 function makeImage(name: string, dump: string | Uint8Array): string {
   const path = join(base, name);

@@ -5,13 +5,13 @@ import { cpSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, r
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import * as mountComposefs from '../../../src/cli/tools/mount-composefs.ts';
+import { runTool } from '../../../src/cli/tools/mount-composefs.ts';
 import { writeImage } from '../../../src/erofs/write.ts';
 import { unmount } from '../../../src/linux/old-mount.ts';
 import { parseDump } from '../../../src/tree/dumpfile-parse.ts';
 import { needs } from '../../needs.ts';
 import { fixture } from '../../pull/support.ts';
-import { runTool, type ToolRun } from './support.ts';
+import { captured, type Run } from '../run.ts';
 
 const base = mkdtempSync(join(tmpdir(), 'cfs-mount.composefs-'));
 after(() => rmSync(base, { recursive: true, force: true }));
@@ -30,7 +30,7 @@ const dump =
   '/ 0 40755 2 0 0 0 0.0 - - -\n/a 6 100644 1 0 0 0 0.0 a - -\n/b 6 100644 1 1000 1000 0 0.0 b - -\n/c 1 100644 1 0 0 0 0.0 - c -\n';
 writeFileSync(image, writeImage(parseDump(Buffer.from(dump)), { version: 1 }));
 
-const mount = (...args: readonly string[]): Promise<ToolRun> => runTool(mountComposefs, 'mount.composefs', ...args);
+const mount = (...args: readonly string[]): Promise<Run> => captured(() => runTool('mount.composefs', args));
 
 /** Mounts, looks, and unmounts. */
 async function mounted(options: string, look: () => void): Promise<void> {
