@@ -10,17 +10,18 @@ import { createHash } from 'node:crypto';
 import { CfsError, ChecksumError, FormatError } from '../../bytes/errors.ts';
 import type { OstreeChecksum } from '../checksum.ts';
 import { ByteWindow } from './byte-window.ts';
-import { XzError, type Decompressor, type OpenDecompressor } from './decompressor.ts';
+import { giveAll, type Decompressor, type OpenDecompressor, type Unpacked } from './decompressor.ts';
 import { Compression, XZ_MEMORY_LIMIT } from './format.ts';
 import type { DeltaPart } from './superblock.ts';
 import { OperationReader, SOURCE_NAME_SIZE } from './operations.ts';
 import { framePayload, Payload } from './payload.ts';
 import { MAX_METADATA_SIZE } from '../object-type.ts';
 import { PayloadStore, type TemporaryFiles } from './payload-store.ts';
+import { Unpacker } from './unpacker.ts';
 
 /** Takes a file, the next chunk once `write` has ended; `restart` says that it begins again. */
 export interface PartSink {
-  write(chunk: Uint8Array): Promise<void>;
+  write(chunk: Uint8Array): void | Promise<void>;
   restart(): void;
 }
 
@@ -38,8 +39,6 @@ export interface PartServices {
 
 /** What a payload may have beyond its objects: tables, names of sources, numbers of patches, operations. */
 const OVERHEAD = 1024 * 1024;
-/** Compressed bytes that are unpacked between pauses: XZ makes thousands of bytes of one. */
-const STEP = 4096;
 /** The longest program that is read of a payload that is not kept. */
 const TAIL = 16 * 1024 * 1024;
 
@@ -79,14 +78,15 @@ async function tryKeeping(
   const store = new PayloadStore(services.temporary, limit);
   try {
     using file = new PartFile(part, format, services, {
-      write(piece) {
-        if (store.size + piece.length > limit) throw new TooLong();
-        store.write(piece);
+      room: () => store.room(),
+      took(length) {
+        if (store.size + length > limit) throw new TooLong();
+        store.took(length);
       },
       restart: () => store.clear(),
     });
     await stream(file);
-    file.end();
+    await file.end();
     const payload = new Payload(store.source, store.size, format);
     return { payload, [Symbol.dispose]: () => store.clear() };
   } catch (error) {
@@ -108,8 +108,9 @@ async function measure(
 ): Promise<number> {
   const end = new Tail();
   using file = new PartFile(part, format, services, {
-    write(piece) {
-      end.write(piece);
+    room: () => end.room(),
+    took(length) {
+      end.took(length);
       if (end.size > room) {
         const facts = { size: end.size, room };
         throw new CfsError('NO_SPACE', `Cannot unpack ${format}: more than the ${room} bytes that are free`, facts);
@@ -118,7 +119,7 @@ async function measure(
     restart: () => end.clear(),
   });
   await stream(file);
-  file.end();
+  await file.end();
   const tail = end.bytes;
   const before = end.size - tail.length;
   const [, tablesEnd = 0, blobEnd = 0, operationsEnd = 0] = framePayload(
@@ -150,20 +151,23 @@ function usedBytes(operations: OperationReader): number {
 }
 
 /** The last bytes of what is written. */
-class Tail {
+class Tail implements Unpacked {
   size = 0;
   #buffer: Buffer = Buffer.alloc(0);
   #used = 0;
 
-  write(piece: Uint8Array): void {
-    this.size += piece.length;
+  room(): Uint8Array {
     if (this.#buffer.length === 0) this.#buffer = Buffer.allocUnsafeSlow(2 * TAIL);
-    if (this.#used + piece.length > this.#buffer.length) {
+    if (this.#used === this.#buffer.length) {
       this.#buffer.copyWithin(0, this.#used - TAIL, this.#used);
       this.#used = TAIL;
     }
-    this.#buffer.set(piece, this.#used);
-    this.#used += piece.length;
+    return this.#buffer.subarray(this.#used);
+  }
+
+  took(length: number): void {
+    this.size += length;
+    this.#used += length;
   }
 
   get bytes(): Uint8Array {
@@ -176,42 +180,41 @@ class Tail {
   }
 }
 
+/** Takes a payload, from the beginning after `restart`. */
+interface PayloadSink extends Unpacked {
+  restart(): void;
+}
+
 /** A part file that arrives: its size, its digest, its compression. */
 class PartFile implements PartSink, Disposable {
   readonly #part: Pick<DeltaPart, 'digest' | 'size'>;
   readonly #format: string;
   readonly #services: PartServices;
-  readonly #payload: { write(piece: Uint8Array): void; restart(): void };
+  readonly #payload: PayloadSink;
   #hash = createHash('sha256');
   #size = 0;
-  #decompressor: Decompressor | undefined;
+  #unpacker: Unpacker | undefined;
+  #isComplete = false;
 
-  constructor(
-    part: Pick<DeltaPart, 'digest' | 'size'>,
-    format: string,
-    services: PartServices,
-    payload: { write(piece: Uint8Array): void; restart(): void },
-  ) {
+  constructor(part: Pick<DeltaPart, 'digest' | 'size'>, format: string, services: PartServices, payload: PayloadSink) {
     this.#part = part;
     this.#format = format;
     this.#services = services;
     this.#payload = payload;
   }
 
-  async write(chunk: Uint8Array): Promise<void> {
+  /** With the last byte, the file is checked. */
+  write(chunk: Uint8Array): void | Promise<void> {
     if (chunk.length === 0) return;
     const first = this.#size === 0;
     this.#size += chunk.length;
     const { size } = this.#part;
     if (this.#size > size) throw new FormatError(this.#format, 'size', `exceeded maximum size of ${size} bytes`, size);
     this.#hash.update(chunk);
-    if (first) this.#decompressor = this.#decompressorFor(chunk[0]!);
-    const step = this.#decompressor === plain ? chunk.length : STEP;
-    for (let at = Number(first); at < chunk.length; at += step) {
-      const input = chunk.subarray(at, at + step);
-      this.#unpack((decompressor) => decompressor.push(input, (piece) => this.#payload.write(piece)));
-      await this.#services.pause?.();
-    }
+    const { pause } = this.#services;
+    if (first) this.#unpacker = new Unpacker(this.#decompressorFor(chunk[0]!), this.#payload, this.#format, pause);
+    const busy = this.#unpacker!.push(first ? chunk.subarray(1) : chunk);
+    return this.#size === size ? this.end() : busy;
   }
 
   restart(): void {
@@ -222,11 +225,13 @@ class PartFile implements PartSink, Disposable {
   }
 
   /** Says that all of it has come. */
-  end(): void {
+  async end(): Promise<void> {
+    if (this.#isComplete) return;
     const actual = this.#hash.digest('hex') as OstreeChecksum;
     if (actual !== this.#part.digest) throw new ChecksumError(this.#format, this.#part.digest, actual);
-    if (this.#size === 0) throw new FormatError(this.#format, 'compression', 'an empty file');
-    this.#unpack((decompressor) => decompressor.end());
+    if (this.#unpacker === undefined) throw new FormatError(this.#format, 'compression', 'an empty file');
+    await this.#unpacker.end();
+    this.#isComplete = true;
   }
 
   #decompressorFor(compression: number): Decompressor {
@@ -235,23 +240,15 @@ class PartFile implements PartSink, Disposable {
     throw new FormatError(this.#format, 'compression', `Invalid compression type '${compression}'`, 0);
   }
 
-  #unpack(work: (decompressor: Decompressor) => void): void {
-    try {
-      work(this.#decompressor!);
-    } catch (error) {
-      if (!(error instanceof XzError)) throw error;
-      throw new FormatError(this.#format, 'payload', error.message, undefined, error);
-    }
-  }
-
   [Symbol.dispose](): void {
-    this.#decompressor?.[Symbol.dispose]();
-    this.#decompressor = undefined;
+    this.#unpacker?.[Symbol.dispose]();
+    this.#unpacker = undefined;
   }
 }
 
 const plain: Decompressor = {
-  push: (input, write) => write(input),
+  step: Infinity,
+  push: giveAll,
   end: () => undefined,
   [Symbol.dispose]: () => undefined,
 };

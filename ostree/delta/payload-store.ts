@@ -1,10 +1,13 @@
 /** Keeps a payload: in memory while it is small, then in a temporary file. */
 import { writeSync } from 'node:fs';
 import type { OpenBytes } from './byte-window.ts';
+import type { Unpacked } from './decompressor.ts';
 
 /** Bytes that are kept in memory: what makers put into a part by default. */
 const MEMORY = 32 * 1024 * 1024;
 const FIRST_MEMORY = 64 * 1024;
+/** Bytes that are written to the file at a time. */
+const PIECE = 256 * 1024;
 
 /** Makes files that nobody else sees. */
 export interface TemporaryFiles {
@@ -13,9 +16,10 @@ export interface TemporaryFiles {
   close(file: OpenBytes): void;
 }
 
-export class PayloadStore {
+export class PayloadStore implements Unpacked {
   readonly #temporary: TemporaryFiles;
   readonly #first: number;
+  /** What was written; or what is to be written next, once there is a file. */
   #memory: Buffer = Buffer.alloc(0);
   #file: OpenBytes | undefined;
   #size = 0;
@@ -35,23 +39,25 @@ export class PayloadStore {
     return this.#file ?? this.#memory.subarray(0, this.#size);
   }
 
-  write(piece: Uint8Array): void {
-    const total = this.#size + piece.length;
-    if (this.#file === undefined && total > MEMORY) {
+  room(): Uint8Array {
+    if (this.#file !== undefined) return this.#memory;
+    if (this.#size === MEMORY) {
       this.#file = this.#temporary.open();
-      writeFully(this.#file.fd, this.#memory.subarray(0, this.#size), 0);
-      this.#memory = Buffer.alloc(0);
+      writeFully(this.#file.fd, this.#memory, 0);
+      this.#memory = Buffer.allocUnsafeSlow(PIECE);
+      return this.#memory;
     }
-    if (this.#file !== undefined) writeFully(this.#file.fd, piece, this.#size);
-    else {
-      if (total > this.#memory.length) this.#grow(total);
-      this.#memory.set(piece, this.#size);
-    }
-    this.#size = total;
+    if (this.#size === this.#memory.length) this.#grow();
+    return this.#memory.subarray(this.#size);
   }
 
-  #grow(needed: number): void {
-    const larger = Buffer.allocUnsafeSlow(Math.max(needed, 2 * this.#memory.length, this.#first));
+  took(length: number): void {
+    if (this.#file !== undefined) writeFully(this.#file.fd, this.#memory.subarray(0, length), this.#size);
+    this.#size += length;
+  }
+
+  #grow(): void {
+    const larger = Buffer.allocUnsafeSlow(Math.min(MEMORY, Math.max(2 * this.#memory.length, this.#first)));
     this.#memory.copy(larger, 0, 0, this.#size);
     this.#memory = larger;
   }

@@ -1,5 +1,6 @@
 /** The system's liblzma, called by address. Package managers of all distributions need it, so it is nearly always there. */
 import { createRequire } from 'node:module';
+import { promisify } from 'node:util';
 import { struct, u64 } from '../../bytes/struct.ts';
 
 export const LIBLZMA = 'liblzma.so.5';
@@ -39,6 +40,8 @@ export interface Liblzma {
   encoder(stream: bigint, filters: bigint, check: number): number;
   /** `lzma_code` */
   code(stream: bigint, action: number): number;
+  /** The same on a thread of the pool. Everything that the stream leads to has to be held, and left alone, until it has ended. */
+  codeElsewhere(stream: bigint, action: number): Promise<number>;
   /** `lzma_end` */
   end(stream: bigint): void;
 }
@@ -56,12 +59,14 @@ function load(): Liblzma | undefined {
   try {
     const koffi = createRequire(import.meta.url)('koffi') as typeof import('koffi');
     const lzma = koffi.load(LIBLZMA);
+    const code = lzma.func('int lzma_code(size_t, int)');
     return {
       address: (bytes) => koffi.address(bytes),
       decoder: lzma.func('int lzma_stream_decoder(size_t, uint64_t, uint32_t)'),
       preset: lzma.func('unsigned char lzma_lzma_preset(size_t, uint32_t)'),
       encoder: lzma.func('int lzma_stream_encoder(size_t, size_t, int)'),
-      code: lzma.func('int lzma_code(size_t, int)'),
+      code,
+      codeElsewhere: promisify(code.async) as Liblzma['codeElsewhere'],
       end: lzma.func('void lzma_end(size_t)'),
     };
   } catch {

@@ -1,13 +1,13 @@
 /** What each thread does for a static delta: take a part, read it, run it, until none is left. */
 import { CfsError, UnsupportedError } from '../../bytes/errors.ts';
 import { runPart } from '../../ostree/delta/interpreter.ts';
-import { readPart, type PartServices, type PartSink } from '../../ostree/delta/part-file.ts';
+import { readPart, type OpenPayload, type PartServices, type PartSink } from '../../ostree/delta/part-file.ts';
 import type { DeltaSource } from '../../ostree/delta/source.ts';
 import { decodeSuperblock, type DeltaPart, type Superblock } from '../../ostree/delta/superblock.ts';
 import type { Source } from '../../ostree/source.ts';
 import { ObjectWriter } from '../repository/object-writer.ts';
 import { ResultCollector, type ResultBatch } from './content-job.ts';
-import { DeltaCounters, partName, type DeltaJob } from './delta-job.ts';
+import { DeltaCounters, partName, type DeltaJob, type WantedPart } from './delta-job.ts';
 import { PartOutput } from './delta-output.ts';
 import { deltaSources } from './delta-sources.ts';
 import { FileIngest } from './file-ingest.ts';
@@ -18,7 +18,21 @@ import { openDecompressor } from './xz.ts';
 /** Bytes of an inline part that are unpacked at a time. */
 const PIECE_SIZE = 64 * 1024;
 /** Milliseconds between looks at whether another thread stopped the job. */
-const LOOK = 100;
+const LOOK = 50;
+
+export interface DeltaLoopOptions {
+  /** Read the next part while one is run: for a thread that has no others beside it to take that part. */
+  readonly ahead?: boolean;
+  /** Awaited between pieces of work, for a thread that has other things to do. */
+  readonly breathe?: Breathe;
+}
+
+/** A part that is on its way. */
+interface Reading {
+  readonly wanted: WantedPart;
+  readonly part: DeltaPart;
+  readonly payload: Promise<OpenPayload>;
+}
 
 /**
  * Works on the job until no part is left, or it is stopped. Results are told by the object's place in the job.
@@ -28,7 +42,7 @@ export async function runDeltaLoop(
   job: DeltaJob,
   source: Source,
   emit: (batch: ResultBatch) => void,
-  breathe?: Breathe,
+  { ahead = false, breathe }: DeltaLoopOptions = {},
 ): Promise<void> {
   const counters = new DeltaCounters(job);
   const results = new ResultCollector(emit);
@@ -41,28 +55,47 @@ export async function runDeltaLoop(
     using writer = new ObjectWriter(job.writer);
     const superblock = decodeSuperblock(job.superblock);
     const ingest = new FileIngest(writer, job.writer.algorithm, (bytes) => counters.addBytes(bytes));
+    let looked = performance.now();
     const pause = (): Promise<void> | undefined => {
+      const now = performance.now();
+      if (now - looked < LOOK) return undefined;
+      looked = now;
       stop();
       stopping.signal.throwIfAborted();
       return breathe?.();
     };
     const services = { ...partServices(job, writer), pause };
     const open = deltaSources(job.store, superblock.from);
-    for (let wanted = counters.next(); wanted !== undefined; wanted = counters.next()) {
-      const { held, first } = wanted;
+    const read = (): Reading | undefined => {
+      const wanted = counters.next();
+      if (wanted === undefined) return undefined;
       const part = superblock.parts[wanted.index]!;
       const stream = (sink: PartSink) => streamPart(deltasOf(source), superblock, part, sink, stopping.signal);
-      using read = await readPart(part, partName(superblock, part), stream, services);
-      const output = new PartOutput(ingest, job.space, held, (index, object) => results.add(first + index, object));
-      try {
-        for (const _ of runPart(read.payload, part.objects, output, open)) {
+      const payload = readPart(part, partName(superblock, part), stream, services);
+      // It is waited for later.
+      payload.catch(() => undefined);
+      return { wanted, part, payload };
+    };
+    let next = read();
+    try {
+      while (next !== undefined) {
+        const { wanted, part, payload } = next;
+        next = ahead ? read() : undefined;
+        using opened = await payload;
+        const { held, first } = wanted;
+        const output = new PartOutput(ingest, job.space, held, (index, object) => results.add(first + index, object));
+        for (const _ of runPart(opened.payload, part.objects, output, open)) {
           const paused = pause();
           if (paused !== undefined) await paused;
         }
-      } finally {
-        ingest.abort();
+        counters.addDone();
+        if (!ahead) next = read();
       }
-      counters.addDone();
+    } catch (error) {
+      ingest.abort();
+      stopping.abort(error);
+      await forget(next);
+      throw error;
     }
   } catch (error) {
     counters.stop();
@@ -70,6 +103,15 @@ export async function runDeltaLoop(
   } finally {
     clearInterval(timer);
     results.flush();
+  }
+}
+
+/** Waits for a part that is not to be run, whose payload may lie in a file. */
+async function forget(reading: Reading | undefined): Promise<void> {
+  try {
+    using _ = await reading?.payload;
+  } catch {
+    // The error of another part is told.
   }
 }
 

@@ -52,7 +52,7 @@ export async function runDelta(job: DeltaJob, source: Source, options: DeltaRunO
       for (let left = workersFor(job, options); left > 0; left--) workers.push(startWorker(workerFile));
       await allEnded([
         ...workers.map((worker) => runInWorker(worker, job, collect, stop)),
-        runDeltaLoop(job, source, collect, breather()),
+        runDeltaLoop(job, source, collect, { ahead: workers.length === 0, breathe: breather() }),
       ]);
     } finally {
       await Promise.all(workers.map(({ worker }) => worker.terminate()));

@@ -90,11 +90,11 @@ export async function applyDelta(
   return { name: superblock.name, parts: run, metadata: 1 + made.size - files.length, files };
 }
 
-/** The parts that make something that is not there, and what they need not make. */
+/** The parts that make something that is not there, and what they need not make: the smallest first, as the next is read while one is run. */
 function wantedParts(parts: readonly DeltaPart[], bases: Bases, writer: ObjectWriter): Wanted {
   const wanted: WantedPart[] = [];
   const objects: ListedObject[] = [];
-  for (const part of parts) {
+  for (const part of parts.toSorted((a, b) => a.size - b.size)) {
     const listed = Array.from(part.objects);
     const held = Uint8Array.from(listed, (object) => Number(isThere(object, bases, writer)));
     if (!held.includes(0)) continue;

@@ -3,7 +3,7 @@
  * none. Either's memory is bounded by what it is told, and it works in pieces.
  */
 import { viewOf } from '../../bytes/struct.ts';
-import { XzError, type Decompressor, type OpenDecompressor } from '../../ostree/delta/decompressor.ts';
+import { XzError, type Decompressor, type OpenDecompressor, type Unpacked } from '../../ostree/delta/decompressor.ts';
 import { openXz } from '../../ostree/delta/xz/stream.ts';
 import { liblzma, LzmaAction, LzmaResult, lzmaStream, type Liblzma } from '../linux/liblzma.ts';
 
@@ -16,7 +16,8 @@ const problems: Readonly<Record<number, string>> = {
   [LzmaResult.dataError]: 'Data is corrupt',
 };
 
-const PIECE_SIZE = 256 * 1024;
+/** Bytes that are made by one call: between two it may be ended. */
+const MOST_ROOM = 8 * 1024 * 1024;
 /** Short arrays may lie on the JavaScript heap, where the collector moves them; so they are copied. */
 const COPY_BELOW = 4096;
 
@@ -29,24 +30,26 @@ export function openLiblzma(): OpenDecompressor | undefined {
   return library && ((memoryLimit) => new LzmaDecompressor(library, memoryLimit));
 }
 
+/** Works on a thread of the pool, so that this one can do something else. */
 class LzmaDecompressor implements Decompressor {
+  readonly step = Infinity;
   readonly #library: Liblzma;
   readonly #stream = Buffer.allocUnsafeSlow(lzmaStream.size).fill(0);
   readonly #view = viewOf(this.#stream);
   readonly #streamAt: bigint;
-  readonly #output = Buffer.allocUnsafeSlow(PIECE_SIZE);
-  readonly #outputAt: bigint;
   readonly #short = Buffer.allocUnsafeSlow(COPY_BELOW);
+  /** What a call that is under way uses. */
+  #busy: { readonly input: Uint8Array; readonly room: Uint8Array } | undefined;
   #ended = false;
+  #isDisposed = false;
 
   constructor(library: Liblzma, memoryLimit: number) {
     this.#library = library;
     this.#streamAt = library.address(this.#stream);
-    this.#outputAt = library.address(this.#output);
     check(library.decoder(this.#streamAt, BigInt(memoryLimit), 0));
   }
 
-  push(input: Uint8Array, write: (piece: Uint8Array) => void): void {
+  async push(input: Uint8Array, unpacked: Unpacked): Promise<void> {
     if (input.length === 0) return;
     if (this.#ended) throw new XzError('Data behind the end of the stream');
     let from = input;
@@ -55,12 +58,14 @@ class LzmaDecompressor implements Decompressor {
       from = this.#short;
     }
     lzmaStream.write(this.#view, 0, { next_in: this.#library.address(from), avail_in: BigInt(input.length) });
-    for (let room = 0; room === 0;) {
-      lzmaStream.write(this.#view, 0, { next_out: this.#outputAt, avail_out: BigInt(PIECE_SIZE) });
-      const result = this.#library.code(this.#streamAt, LzmaAction.run);
+    for (let left = 0; left === 0;) {
+      const room = unpacked.room().subarray(0, MOST_ROOM);
+      lzmaStream.write(this.#view, 0, { next_out: this.#library.address(room), avail_out: BigInt(room.length) });
+      const result = await this.#code({ input: from, room });
+      if (this.#isDisposed) throw new XzError('Decompression was ended');
       const { avail_in, avail_out } = lzmaStream.read(this.#view);
-      room = Number(avail_out);
-      if (room < PIECE_SIZE) write(this.#output.subarray(0, PIECE_SIZE - room));
+      left = Number(avail_out);
+      if (left < room.length) unpacked.took(room.length - left);
       if (result === LzmaResult.streamEnd) {
         this.#ended = true;
         if (avail_in > 0n) throw new XzError('Data behind the end of the stream');
@@ -71,11 +76,27 @@ class LzmaDecompressor implements Decompressor {
     }
   }
 
+  async #code(memory: { readonly input: Uint8Array; readonly room: Uint8Array }): Promise<number> {
+    this.#busy = memory;
+    try {
+      return await this.#library.codeElsewhere(this.#streamAt, LzmaAction.run);
+    } finally {
+      this.#busy = undefined;
+      if (this.#isDisposed) this.#close();
+    }
+  }
+
   end(): void {
     if (!this.#ended) throw new XzError('Input buffer too small: the stream is cut short');
   }
 
   [Symbol.dispose](): void {
+    if (this.#isDisposed) return;
+    this.#isDisposed = true;
+    if (this.#busy === undefined) this.#close();
+  }
+
+  #close(): void {
     this.#library.end(this.#streamAt);
   }
 }

@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import { crc32 } from 'node:zlib';
-import { XzError, type Decompressor } from '../decompressor.ts';
+import { giveAll, XzError, type Decompressor, type Unpacked } from '../decompressor.ts';
 import { little32, openCheck } from './checks.ts';
 import { Input, type Waiting } from './input.ts';
 import { decodeLzma2 } from './lzma2.ts';
@@ -13,6 +13,8 @@ const MAGIC = Buffer.from('fd377a585a00', 'hex');
 const FOOTER_MAGIC = Buffer.from('YZ');
 const LZMA2_FILTER = 0x21;
 const MAX_VLI_SIZE = 9;
+/** Compressed bytes that take some milliseconds at most. */
+const STEP = 4096;
 
 const corrupt = (): XzError => new XzError('Data is corrupt');
 const unsupported = (): XzError => new XzError('Unsupported compression options');
@@ -20,14 +22,15 @@ const unsupported = (): XzError => new XzError('Unsupported compression options'
 /** Decodes one XZ stream with no more than so much memory for its dictionary. */
 export function openXz(memoryLimit: number): Decompressor {
   const input = new Input();
-  let write: (piece: Uint8Array) => void = () => undefined;
-  const decoder = decodeStream(input, memoryLimit, (piece) => write(piece));
+  let unpacked: Unpacked | undefined;
+  const decoder = decodeStream(input, memoryLimit, (piece) => giveAll(piece, unpacked!));
   let ended = false;
   return {
-    push(piece, writePiece) {
+    step: STEP,
+    push(piece, into) {
       if (piece.length === 0) return;
       if (ended) throw new XzError('Data behind the end of the stream');
-      write = writePiece;
+      unpacked = into;
       input.push(piece);
       ended = decoder.next().done === true;
       if (ended && input.left > 0) throw new XzError('Data behind the end of the stream');

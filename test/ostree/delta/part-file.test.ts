@@ -18,6 +18,7 @@ test('readPart() pauses between small pieces of one large chunk, and ends when t
   let pauses = 0;
   const services = {
     decompressor: () => ({
+      step: 4096,
       push: (input: Uint8Array) => void pushed.push(input.length),
       end: () => undefined,
       [Symbol.dispose]: () => undefined,
@@ -30,7 +31,7 @@ test('readPart() pauses between small pieces of one large chunk, and ends when t
     },
   };
   await assert.rejects(
-    readPart(part, 'test', (sink) => sink.write(file), services),
+    readPart(part, 'test', async (sink) => sink.write(file), services),
     /stopped/,
   );
   assert.deepEqual(pushed, [4096, 4096, 4096]);
