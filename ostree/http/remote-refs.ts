@@ -9,10 +9,11 @@ import {
   subsetFor,
   type SummaryIndex,
 } from '../summary-index.ts';
+import { refusePage } from './page.ts';
 import type { Remote } from './remote.ts';
 
-/** The largest file of a ref that is read. */
-const MAX_REF_SIZE = 1024;
+/** The largest file of a ref that is read: more than a checksum, so that a page can be told from one. */
+const MAX_REF_SIZE = 1024 * 1024;
 
 /** A summary, or uncompressed sub-summary, as it was fetched once. */
 export interface CachedSummary {
@@ -78,11 +79,12 @@ export class RemoteRefs {
 
   async #readFile(ref: string, signal: AbortSignal | undefined): Promise<OstreeChecksum | undefined> {
     const path = `refs/heads/${ref}`;
+    const url = this.#remote.urlOf(path);
     const invalid = (text: string, cause?: unknown) =>
-      new FormatError(`ref ${this.#remote.urlOf(path)}`, 'checksum', `Invalid rev ${text}`, undefined, cause);
+      new FormatError(`ref ${url}`, 'checksum', `Invalid rev ${text}`, undefined, cause);
     let bytes;
     try {
-      bytes = await this.#remote.fetch(path, { limit: MAX_REF_SIZE, signal });
+      bytes = await this.#remote.fetch(path, { limit: MAX_REF_SIZE, verify: refusePage(url), signal });
     } catch (error) {
       if (hasCode(error, 'LIMIT')) throw invalid(`of more than ${MAX_REF_SIZE} bytes`, error);
       throw error;
@@ -138,6 +140,7 @@ export class RemoteRefs {
       etag: kept?.etag,
       // Where there is an ETag, a date says less.
       lastModified: kept?.etag === undefined ? kept?.lastModified : undefined,
+      verify: refusePage(this.#remote.urlOf('summary')),
       signal,
     });
     if (found instanceof NotFoundError) return undefined;
@@ -155,7 +158,8 @@ export class RemoteRefs {
   }
 
   async #readIndex(signal: AbortSignal | undefined): Promise<SummaryIndex | undefined> {
-    const bytes = await this.#remote.fetch('summary.idx', { signal });
+    const verify = refusePage(this.#remote.urlOf('summary.idx'));
+    const bytes = await this.#remote.fetch('summary.idx', { verify, signal });
     return bytes instanceof NotFoundError ? undefined : decodeSummaryIndex(bytes);
   }
 

@@ -3,6 +3,7 @@ import { NotFoundError, UnsupportedError } from '../../bytes/errors.ts';
 import { parseRepositoryConfig, type RepositoryConfig } from '../local/config.ts';
 import type { HttpSourceDescription } from '../source.ts';
 import type { Sink } from './fetch.ts';
+import { refusePage } from './page.ts';
 import { MAX_METADATA_SIZE, Transport, type FetchedBytes } from './transport.ts';
 import { parseHttpUrl, withoutCredentials } from './url.ts';
 
@@ -122,7 +123,8 @@ export class Remote {
   }
 
   async #fetchConfig(signal: AbortSignal | undefined): Promise<RepositoryConfig> {
-    const bytes = await this.fetch('config', { limit: MAX_CONFIG_SIZE, signal });
+    const verify = refusePage(this.urlOf('config'));
+    const bytes = await this.fetch('config', { limit: MAX_CONFIG_SIZE, verify, signal });
     const url = this.location;
     if (bytes instanceof NotFoundError) {
       throw new NotFoundError(`There is no OSTree repository at ${url}: it has no file config`, { url }, bytes);

@@ -158,15 +158,20 @@ describe('cfs ostree pull from a server that fails for good', { concurrency: 4 }
       'that gives a page for the config',
       always({ kind: 'html' }),
       4,
-      '^Error: Invalid repository config URL/config: line 1: ',
+      '^Error: Cannot read URL/config: the server gave a web page ',
     ],
     [
       'that gives a page for the ref',
       (request) => noSummary(request) ?? at(/^refs/, { kind: 'html' })(request),
       4,
-      '^Error: Invalid ref URL/refs/heads/golden/plain: .*<html>',
+      '^Error: Cannot read URL/refs/heads/golden/plain: the server gave a web page ',
     ],
-    ['that gives a page for the summary', at(/^summary$/, { kind: 'html' }), 4, '^Error: Invalid URL/summary: '],
+    [
+      'that gives a page for the summary',
+      at(/^summary$/, { kind: 'html' }),
+      4,
+      '^Error: Cannot read URL/summary: the server gave a web page ',
+    ],
     [
       'that lacks everything',
       always({ kind: 'status', status: 404 }),

@@ -6,7 +6,7 @@ import { describe, test, type TestContext } from 'node:test';
 import { deflateRawSync } from 'node:zlib';
 import { checksumOf, parseChecksum, type OstreeChecksum } from '../../../ostree/checksum.ts';
 import { encodeArchiveHeader, encodeHashedHeader } from '../../../ostree/file-header.ts';
-import { openHttpSource, type HttpSource } from '../../../ostree/http/source.ts';
+import { HttpSource, openHttpSource } from '../../../ostree/http/source.ts';
 import type { TransportOptions } from '../../../ostree/http/options.ts';
 import { openSource } from '../../../ostree/open-source.ts';
 import { goldenPath } from '../golden.ts';
@@ -72,8 +72,8 @@ describe('HttpSource.resolveRef()', () => {
   });
 
   for (const [name, body] of [
-    ['a page', '<html>Please log in</html>'],
-    ['a long page', `<html>${'x'.repeat(5000)}`],
+    ['a word', 'master'],
+    ['very long', 'x'.repeat(2_000_000)],
     ['a short checksum', 'ab'.repeat(31)],
     ['two checksums', `${'ab'.repeat(32)}\n${'ab'.repeat(32)}\n`],
     ['nothing', ''],
@@ -97,14 +97,41 @@ describe('HttpSource.resolveRef()', () => {
     });
     const bare = await openServer(t, { config: config.replace('archive-z2', 'bare') });
     await assert.rejects(openAt(t, bare).resolveRef('os'), { code: 'UNSUPPORTED', message: /mode "bare"/ });
-    const portal = await serve(t, goldenPath, () => html);
-    await assert.rejects(openAt(t, portal).resolveRef('os'), { code: 'FORMAT', message: /\/config/ });
     assert.throws(() => openHttpSource('/a/path'), { code: 'USAGE' });
   });
 
-  test('refuses a summary that is a page', async (t) => {
-    const server = await serve(t, goldenPath, (path) => (path === 'summary' ? html : undefined));
-    await assert.rejects(openAt(t, server).resolveRef(os), { code: 'FORMAT', message: /\/summary/ });
+  for (const [path, before] of [
+    ['config', []],
+    ['summary', []],
+    ['summary.idx', ['summary']],
+    [`refs/heads/${os}`, ['summary', 'summary.idx']],
+  ] as const) {
+    for (const page of [
+      '<html><body>Please log in</body></html>',
+      `\ufeff\r\n <!DOCTYPE html>\n${'<p>long</p>'.repeat(1000)}`,
+    ]) {
+      test(`says that ${path} is a page that begins with ${JSON.stringify(page.slice(0, 18))}`, async (t) => {
+        const server = await openServer(t, { config, [path]: page });
+        await assert.rejects(openAt(t, server).resolveRef(os), {
+          code: 'FORMAT',
+          message:
+            `Cannot read ${server.url}/${path}: the server gave a web page (HTML); ` +
+            'is it the URL of an OSTree repository, and does the network want a login?',
+        });
+        assert.deepEqual(
+          before.map((each) => server.count(each)),
+          before.map(() => 1),
+        );
+      });
+    }
+  }
+
+  test('reads the summary of another mirror where one gives a page', async (t) => {
+    const portal = await serve(t, goldenPath, (path) => (path === 'summary' ? html : undefined));
+    const good = await serve(t);
+    const source = new HttpSource({ kind: 'http', bases: [portal.url, good.url], transport: quick });
+    t.after(() => source.close());
+    assert.equal(await source.resolveRef(`${os}^`), parent);
   });
 });
 
