@@ -38,7 +38,11 @@ export function addHttpOptions(command: Command): void {
     .optionsGroup('Network:')
     .option('--mirror <url>', 'another base URL, for what the first does not give (may be repeated)', append)
     .option('--contenturl <url>', 'base URL of objects and deltas, where they are somewhere else')
-    .option('--jobs <n>', 'requests on their way at the same time, for each thread (default: 8)', atLeast('--jobs', 1))
+    .option(
+      '--jobs <n>',
+      'connections to one server, with several requests on each (default: 8; HTTP/2 needs one)',
+      atLeast('--jobs', 1),
+    )
     .option('--limit-rate <bytes>', 'most bytes per second, with K, M or G for powers of 1024', byteRate)
     .option('--deadline <seconds>', 'fail if the command is not done by then', seconds('--deadline'))
     .option('--network-retries <n>', 'how often to try again after a failure (default: 5)', whole('--network-retries'))
