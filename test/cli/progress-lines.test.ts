@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { after, describe, it } from 'node:test';
 import { noteLine, progressLine, taskLine } from '../../src/cli/progress-lines.ts';
+import type { Progress } from '../../src/progress.ts';
 import { run } from './run.ts';
 
 const root = join(import.meta.dirname, '../..');
@@ -79,6 +80,32 @@ describe('lines of progress', () => {
     ]) {
       assert(!fits(wrong, schema), JSON.stringify(wrong));
     }
+  });
+
+  it('may be of all phases that there are', () => {
+    const phases: Readonly<Record<Progress['phase'], true>> = {
+      index: true,
+      fetch: true,
+      metadata: true,
+      content: true,
+      image: true,
+      sync: true,
+      objects: true,
+      streams: true,
+      images: true,
+      delta: true,
+      'delta parts': true,
+    };
+    assert.deepEqual(schema.oneOf?.[0]?.properties?.['phase']?.enum, Object.keys(phases));
+  });
+
+  it('of a pull by a static delta tell of its parts', async () => {
+    const args = ['--progress', 'json', '--json', '--hash', 'sha256', '--repo', join(top, 'delta')];
+    const { code, stderr } = await run(...args, 'ostree', 'pull-local', '--require-deltas', golden, 'golden/x86_64/os');
+    const lines = parse(stderr).filter(({ phase }) => phase === 'delta parts');
+    assert.equal(code, 0);
+    assert(lines.length >= 2);
+    assert.equal(lines.at(-1)!.done, lines.at(-1)!.total);
   });
 
   it('fit it, however long the texts are, and a pipe takes each at once', () => {
