@@ -3,6 +3,7 @@ import { verifyBinding, verifyNotOlder, type DatedCommit } from '../../ostree/bi
 import type { OstreeChecksum } from '../../ostree/checksum.ts';
 import { decodeCommit } from '../../ostree/commit.ts';
 import { verifyMetadataObject } from '../../ostree/object-verify.ts';
+import type { Source } from '../../ostree/source.ts';
 import { commitOfRef, findCommit, readCommit, resolveCommit } from '../commit/stored.ts';
 import type { Repository } from '../repository/repository.ts';
 
@@ -17,20 +18,27 @@ export interface CommitChecks {
   readonly notOlderThan?: string | undefined;
 }
 
+export interface PulledAs {
+  readonly repository: Repository;
+  readonly source: Pick<Source, 'describe'>;
+  /** Undefined if it is pulled by its id. */
+  readonly ref: string | undefined;
+}
+
 /**
- * Checks the object of a commit that is about to be pulled as `ref`, or by its id.
+ * Checks the object of a commit that is about to be pulled.
  * @throws CfsError CONFLICT in the words of libostree; NotFoundError for an unknown `notOlderThan`.
  */
 export function verifyCommit(
-  repository: Repository,
+  { repository, source, ref }: PulledAs,
   checksum: OstreeChecksum,
   object: Uint8Array,
-  ref: string | undefined,
   checks: CommitChecks,
 ): void {
   const { metadata, timestamp } = decodeCommit(object, checksum);
   if (checks.bindings !== false) {
-    verifyBinding(checksum, metadata, { ref: ref && withoutPlace(ref), collectionId: checks.collectionId });
+    const bound = ref === undefined || source.describe().kind === 'http' ? ref : withoutPlace(ref);
+    verifyBinding(checksum, metadata, { ref: bound, collectionId: checks.collectionId });
   }
   const target = { checksum, timestamp };
   if (checks.notOlderThan !== undefined) {
@@ -43,7 +51,7 @@ export function verifyCommit(
   }
 }
 
-/** `origin:os`, `heads/os`, `remotes/origin/os` and `mirrors/COLLECTION/os` of a local repository are all bound to `os`. */
+/** `origin:os`, `heads/os`, `remotes/origin/os` and `mirrors/COLLECTION/os` of a local repository are all bound to `os`; a server knows no places. */
 function withoutPlace(ref: string): string {
   return ref.replace(/^.*:/, '').replace(/^(?:heads|(?:remotes|mirrors)\/[^/]+)\//, '');
 }

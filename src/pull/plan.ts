@@ -95,7 +95,8 @@ export async function openCommit(task: PullTask, checksum: OstreeChecksum, child
   const metadata = new MetadataReader(source, bases, options, references);
   const object = await metadata.readCommit(checksum);
   // Of a parent only the collection is checked, as of any commit that is pulled by its id.
-  verifyCommit(repository, checksum, object, child === undefined ? ref : undefined, options.checks ?? {});
+  const name = child === undefined ? ref : undefined;
+  verifyCommit({ repository, source, ref: name }, checksum, object, options.checks ?? {});
   const commit = decodeCommit(object, checksum);
   bases.add(commit.parent);
   return { checksum, object, commit, self, bases, metadata, delta };

@@ -4,6 +4,8 @@ import { copyFileSync, mkdirSync, readdirSync, readFileSync, readlinkSync, write
 import { join } from 'node:path';
 import { before, describe, test, type TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Variant } from '../../gvariant/src/value.ts';
+import type { OstreeChecksum } from '../../ostree/checksum.ts';
 import { HttpSource, openHttpSource } from '../../ostree/http/source.ts';
 import type { TransportOptions } from '../../ostree/http/options.ts';
 import type { PullOptions, PullResult } from '../../src/pull/pull.ts';
@@ -42,6 +44,21 @@ const objectRequests = ({ requests }: FaultyServer): string[] =>
   requests.flatMap(({ path }) => (path.startsWith('objects/') ? [path] : []));
 
 describe('pullCommit() over HTTP', () => {
+  test('takes the name of a ref as a whole, also one that means a place in a local repository', async (t) => {
+    using made = new HandmadeCommits();
+    const boundTo = (...refs: string[]): OstreeChecksum =>
+      made.commitOf(made.empty, { metadata: [['ostree.ref-binding', new Variant('as', refs)]] });
+    for (const place of ['heads', 'remotes/origin', 'mirrors/org.example.Os']) {
+      made.ref(`${place}/os`, boundTo(`${place}/os`));
+      made.ref(`${place}/other`, boundTo('other'));
+      const { url } = await serve(t, made.path);
+      const path = freshRepository();
+      assert.equal((await pullFrom(path, url, `${place}/os`)).ref, `${place}/os`);
+      const message = new RegExp(`no requested ref ‘${place}/other’ in ref binding metadata \\(‘other’\\)`);
+      await assert.rejects(pullFrom(path, url, `${place}/other`), { code: 'CONFLICT', message });
+    }
+  });
+
   for (const name of goldenNames) {
     test(`gives the golden commit ${name} the same ids as from disk`, async (t) => {
       const commit = expected.commits[name]!;
