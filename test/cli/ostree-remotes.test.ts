@@ -438,13 +438,13 @@ describe('where objects and summaries come from', () => {
     assert.deepEqual(conditions(one), [false, true, false, true]);
   });
 
-  it('a page instead of a ref, and a broken summary, are errors that name the URL', async () => {
+  it('a ref that is none, and a broken summary, are errors that name the URL', async () => {
     const config = readFileSync(join(golden, 'config'), 'utf8');
-    await using html = await serve(() => false, { config, 'refs/heads/os': '<html><body>Hello' });
-    const page = await fresh().cfs('ostree', 'pull', html.url, 'os');
-    assert.equal(page.code, 4);
-    assert.match(page.stderr, new RegExp(`${html.url}/refs/heads/os.*Invalid rev "<html><body>Hello"`));
-    await using broken = await serve(() => false, { config, summary: '<html>' });
+    await using other = await serve(() => false, { config, 'refs/heads/os': 'Hello' });
+    const none = await fresh().cfs('ostree', 'pull', other.url, 'os');
+    assert.equal(none.code, 4);
+    assert.match(none.stderr, new RegExp(`${other.url}/refs/heads/os.*Invalid rev "Hello"`));
+    await using broken = await serve(() => false, { config, summary: 'Hello' });
     const summary = await fresh().cfs('ostree', 'pull', broken.url, 'os');
     assert.equal(summary.code, 4);
     assert.match(summary.stderr, new RegExp(`${broken.url}/summary`));
