@@ -1,12 +1,12 @@
 /** Where a delta is written: complete and on the disk before anything has its name, and never mixed with one that was there. */
 import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, rmSync, statSync, writeSync } from 'node:fs';
-import { basename, dirname, join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { CfsError, hasCode } from '../../bytes/errors.ts';
 import type { OstreeChecksum } from '../../ostree/checksum.ts';
 import { deltaFolder } from '../../ostree/delta/format.ts';
 import { exchange, renameNoReplace } from '../linux/files.ts';
-import { temporaryName } from '../repository/layout.ts';
 import { syncDirectories } from '../repository/links.ts';
+import { WorkFolder } from './work-folder.ts';
 
 export type DeltaPlace =
   /** A new file (for a delta in one file) or folder. */
@@ -17,9 +17,8 @@ export type DeltaPlace =
 export class Destination implements Disposable {
   /** Absolute: what the delta will be called. */
   readonly path: string;
-  /** Absolute: a folder of our own on the same file system. */
-  readonly folder: string;
   readonly #replace: boolean;
+  readonly #work: WorkFolder;
   /** Directories with new ones in them. */
   readonly #touched = new Set<string>();
 
@@ -27,17 +26,17 @@ export class Destination implements Disposable {
   constructor(place: DeltaPlace, from: OstreeChecksum | undefined, to: OstreeChecksum) {
     this.#replace = place.kind === 'repository';
     const root = resolve(place.path);
-    if (place.kind === 'repository') {
-      this.path = join(root, deltaFolder(from, to));
-      // Where libostree cleans up what was left behind.
-      this.folder = join(root, 'tmp', temporaryName('cfs-delta-'));
-    } else {
-      this.path = root;
-      this.folder = join(dirname(root), temporaryName(`.${basename(root)}-`));
-      if (existsSync(root)) throw exists(root);
-    }
-    this.#makeDirectory(dirname(this.folder));
-    mkdirSync(this.folder);
+    this.path = place.kind === 'repository' ? join(root, deltaFolder(from, to)) : root;
+    if (!this.#replace && existsSync(root)) throw exists(root);
+    // That of a repository is where libostree, too, cleans up what was left behind.
+    const parent = place.kind === 'repository' ? join(root, 'tmp') : dirname(root);
+    this.#makeDirectory(parent);
+    this.#work = new WorkFolder(parent, place.kind === 'repository' ? 'cfs-delta-' : '.cfs-delta-');
+  }
+
+  /** Absolute: a folder of our own on the same file system. */
+  get folder(): string {
+    return this.#work.path;
   }
 
   /** Writes a file into the folder. */
@@ -78,7 +77,7 @@ export class Destination implements Disposable {
 
   /** Removes the folder, and with it a delta that was replaced. */
   [Symbol.dispose](): void {
-    rmSync(this.folder, { recursive: true, force: true });
+    this.#work[Symbol.dispose]();
   }
 }
 

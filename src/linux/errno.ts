@@ -23,6 +23,7 @@ export const EOPNOTSUPP = 95;
 /** Those that libuv, where the other names come from, does not know. */
 const others: ReadonlyMap<number, readonly [string, string]> = new Map([
   [ENOTBLK, ['ENOTBLK', 'block device required']],
+  [37, ['ENOLCK', 'no locks available']],
   [74, ['EBADMSG', 'bad message']],
   [117, ['EUCLEAN', 'structure needs cleaning']],
   [126, ['ENOKEY', 'required key not available']],
