@@ -14,9 +14,11 @@ import {
   unlinkSync,
   writeSync,
 } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { hasCode } from '../../../bytes/errors.ts';
+import { SystemError } from '../../linux/errno.ts';
 import { currentUmask, linkOpenFile, O_TMPFILE } from '../../linux/files.ts';
+import { temporaryName } from '../../repository/layout.ts';
 
 export interface ImageOutput extends Disposable {
   /** A promise from a pipe whose reader is slow. */
@@ -58,7 +60,8 @@ class FileOutput implements ImageOutput {
   constructor(target: string, mode: number) {
     this.#target = target;
     const folder = dirname(target);
-    this.#temporary = `.${basename(target).slice(0, 200)}.${process.pid}.tmp`;
+    // Never that of a run that was killed, as one with the same process number could be.
+    this.#temporary = temporaryName('.cfs-image-');
     this.#directory = openSync(folder, constants.O_RDONLY | constants.O_DIRECTORY);
     try {
       this.#fd = this.#open(folder);
@@ -85,7 +88,8 @@ class FileOutput implements ImageOutput {
   }
 
   commit(): void {
-    if (!this.#named) linkOpenFile(this.#fd, this.#directory, this.#temporary);
+    const errno = this.#named ? 0 : linkOpenFile(this.#fd, this.#directory, this.#temporary);
+    if (errno !== 0) throw new SystemError(errno, 'linkat', this.#temporary);
     this.#named = true;
     renameSync(join(dirname(this.#target), this.#temporary), this.#target);
     this.#named = false;

@@ -313,7 +313,7 @@ describe('the command line of mkcomposefs', () => {
     assert.equal(statSync(image).mode & 0o777, 0o600);
     assert.ok(readFileSync(image).length > 50_000);
     assert.deepEqual(
-      readdirSync(base).filter((name) => name.endsWith('.tmp')),
+      readdirSync(base).filter((name) => name.startsWith('.')),
       [],
     );
   });
