@@ -5,7 +5,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Dispatcher } from 'undici';
 import { Failure } from './failure.ts';
-import { type SpeedWatch, type Stall, Watch } from './speed-watch.ts';
+import { type SpeedWatch, type Stall, Watch, type Watched } from './speed-watch.ts';
 
 export interface Head {
   readonly status: number;
@@ -20,9 +20,10 @@ export interface Receiver {
 
 type Held = (Uint8Array | (() => void))[];
 
-export class Exchange implements Dispatcher.DispatchHandler {
+export class Exchange implements Dispatcher.DispatchHandler, Watched {
   /** Settles when it is over; rejects with what ended it early. */
   readonly over: Promise<void>;
+  readonly signal: AbortSignal;
   /** True if its connection had given other responses before: its server may have closed that when the request was on its way. */
   onUsedConnection = false;
   /** Called once, before `over` settles. */
@@ -30,8 +31,8 @@ export class Exchange implements Dispatcher.DispatchHandler {
   readonly #receiver: Receiver;
   readonly #speed: SpeedWatch;
   readonly #watch: Watch;
-  readonly #signal: AbortSignal;
-  readonly #settle: { readonly resolve: () => void; readonly reject: (error: unknown) => void };
+  readonly #resolve: () => void;
+  readonly #reject: (error: unknown) => void;
   #controller: Dispatcher.DispatchController | undefined;
   /** What came while the receiver was busy, the end of the response as a function. Undefined if it is not busy. */
   #held: Held | undefined;
@@ -41,16 +42,15 @@ export class Exchange implements Dispatcher.DispatchHandler {
 
   /** @param patience is how many milliseconds it may be silent. */
   constructor(receiver: Receiver, speed: SpeedWatch, patience: number, signal: AbortSignal) {
+    this.signal = signal;
     this.#receiver = receiver;
     this.#speed = speed;
-    this.#watch = new Watch(patience, (stall) => this.#onStall(stall));
-    this.#signal = signal;
-    const { promise, ...settle } = Promise.withResolvers<void>();
+    this.#watch = new Watch(patience, this);
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
     this.over = promise;
-    this.#settle = settle;
+    this.#resolve = resolve;
+    this.#reject = reject;
     speed.add(this.#watch);
-    signal.addEventListener('abort', this.#onAbort);
-    if (signal.aborted) this.#onAbort();
   }
 
   /** Milliseconds since the last byte of the body, or since the start. */
@@ -77,7 +77,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
     if (this.#isOver) return;
     this.#error = error instanceof Error ? error : new Error('Aborted');
     this.#end(false);
-    this.#settle.reject(error);
+    this.#reject(error);
     this.#controller?.abort(this.#error);
   }
 
@@ -102,7 +102,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
   onResponseEnd(): void {
     this.#last(() => {
       this.#end(true);
-      this.#settle.resolve();
+      this.#resolve();
     });
   }
 
@@ -144,19 +144,20 @@ export class Exchange implements Dispatcher.DispatchHandler {
     this.#controller?.resume();
   }
 
-  #onStall(stall: Stall): void {
+  onStall(stall: Stall): void {
     const { lowSpeedLimit, lowSpeedTime } = this.#speed.limits;
     const slow = `less than ${lowSpeedLimit} bytes per second for ${lowSpeedTime / 1000} s`;
     const problem = stall === 'slow' ? `Too slow: ${slow}` : 'No progress: the server sends nothing';
     this.fail(new Failure('transient', problem, { connection: true }));
   }
 
-  readonly #onAbort = (): void => this.fail(this.#signal.reason);
+  onAbort(): void {
+    this.fail(this.signal.reason);
+  }
 
   #end(complete: boolean): void {
     this.#isOver = true;
     this.#speed.delete(this.#watch);
-    this.#signal.removeEventListener('abort', this.#onAbort);
     this.onOver?.(complete);
   }
 }

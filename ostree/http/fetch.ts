@@ -1,13 +1,12 @@
 /** One file from the first of its mirrors that gives it: rounds, attempts, resuming, and what the failures add up to. */
 import { CfsError, FetchError, NotFoundError } from '../../bytes/errors.ts';
-import { Base } from './base.ts';
+import { Base, hrefOf, type Target } from './base.ts';
 import type { Head, Receiver } from './exchange.ts';
 import { backoff, Failure, SinkError } from './failure.ts';
 import type { Mirrors } from './mirrors.ts';
 import { reserveBytes } from './rate-limit.ts';
 import { noFields, type Requester } from './requester.ts';
 import { contentLength, Progress } from './resume.ts';
-import { countReceived } from './traffic.ts';
 import { withoutCredentials } from './url.ts';
 import { sleep } from './wait.ts';
 
@@ -49,8 +48,6 @@ export interface FetchResult {
   /** As sent by the server, for the next request's validators. */
   readonly etag: string | undefined;
   readonly lastModified: string | undefined;
-  /** Where it came from in the end, without credentials. */
-  readonly url: string;
   /** The base among those of the request, with its credentials if it has some. */
   readonly base: string;
   readonly attempts: number;
@@ -73,6 +70,8 @@ export interface FetchServices {
   readonly mirrors: Mirrors;
   /** Of each base its text names, so that it is taken apart once. */
   readonly bases: Map<string, Base>;
+  /** Told of the bytes that come. */
+  readonly countReceived: ((bytes: number) => void) | undefined;
 }
 
 export class Fetch implements Receiver {
@@ -83,13 +82,13 @@ export class Fetch implements Receiver {
   readonly #signal: AbortSignal;
   readonly #progress: Progress;
   /** The mirrors that failed, the latest at the end. */
-  readonly #bad = new Map<string, Bad>();
+  #bad: Map<string, Bad> | undefined;
   #attempts = 0;
   /** The most bytes that were ever held. */
   #farthest = 0;
-  #url: string;
-  /** Of the running attempt: its mirror, whether it asked for a part, and what it was answered. */
+  /** Of the running attempt: its mirror, what it asks it for and whether for a part, and what it was answered. */
   #base = '';
+  #target: Target | undefined;
   #askedForPart = false;
   #head: Head | undefined;
 
@@ -102,17 +101,18 @@ export class Fetch implements Receiver {
     this.#signal = signal;
     this.#progress = new Progress(request.immutable === true);
     if (request.whole === true) this.#progress.refuse();
-    this.#url = describe(request);
   }
 
-  async run(): Promise<FetchResult> {
-    try {
-      this.#signal.throwIfAborted();
-      return await this.#rounds();
-    } catch (error) {
+  /** Where it is fetched from, for messages. */
+  get #url(): string {
+    return this.#target === undefined ? describe(this.#request) : hrefOf(this.#target);
+  }
+
+  run(): Promise<FetchResult> {
+    return this.#rounds().catch((error: unknown) => {
       if (error instanceof SinkError) throw error.error;
       throw this.#signal.aborted && error === this.#signal.reason ? this.#stopped(error) : error;
-    }
+    });
   }
 
   #stopped(reason: unknown): unknown {
@@ -122,6 +122,7 @@ export class Fetch implements Receiver {
   }
 
   async #rounds(): Promise<FetchResult> {
+    this.#signal.throwIfAborted();
     const { mirrors, requester } = this.#services;
     const { backoff: first, backoffMax } = requester.settings;
     const { bases, retries = requester.settings.retries } = this.#request;
@@ -130,12 +131,12 @@ export class Fetch implements Receiver {
       const successes = mirrors.successes(bases);
       const farthest = this.#farthest;
       for (const base of mirrors.order(bases)) {
-        const bad = this.#bad.get(base);
+        const bad = this.#bad?.get(base);
         if (bad !== undefined && (bad.failure.kind !== 'transient' || waitFor(bad) > 0)) continue;
         const result = await this.#attempt(base, bad?.idle ?? 0);
         if (result !== undefined) return result;
       }
-      const open = Array.from(this.#bad.values()).filter(({ failure }) => failure.kind === 'transient');
+      const open = this.#badOnes.filter(({ failure }) => failure.kind === 'transient');
       if (open.length === 0) break;
       if (this.#farthest - farthest >= REAL_PROGRESS) round = 0;
       // A mirror that serves others meanwhile is worth as many tries again.
@@ -145,7 +146,11 @@ export class Fetch implements Receiver {
       const asked = Math.min(...open.map(waitFor));
       await sleep(backoff(round, first, backoffMax, asked), this.#signal);
     }
-    throw this.#verdict(Array.from(this.#bad.values(), ({ failure }) => failure));
+    throw this.#verdict(this.#badOnes.map(({ failure }) => failure));
+  }
+
+  get #badOnes(): readonly Bad[] {
+    return Array.from(this.#bad?.values() ?? []);
   }
 
   /** "Not found" only if every mirror says so: one that did not answer may have it. */
@@ -170,7 +175,7 @@ export class Fetch implements Receiver {
     const progress = this.#progress;
     const base = this.#baseOf(baseUrl);
     const target = base.target(this.#request.path);
-    this.#url = withoutCredentials(target.origin + target.path);
+    this.#target = target;
     this.#attempts++;
     const before = progress.received;
     const fields = before === 0 ? this.#conditions() : progress.headers(baseUrl);
@@ -179,8 +184,8 @@ export class Fetch implements Receiver {
     const patience = Math.max(1, requester.settings.watchdog - idleBefore);
     try {
       const get = { base, target, fields, patience, attempt: this.#attempts, signal: this.#signal };
-      const url = await requester.get(get, this);
-      const result = this.#complete(url);
+      await requester.get(get, this);
+      const result = this.#complete();
       mirrors.succeeded(baseUrl);
       return result;
     } catch (error) {
@@ -196,6 +201,7 @@ export class Fetch implements Receiver {
       else mirrors.failed(baseUrl);
       const idle = (progress.received > before ? 0 : idleBefore) + error.idle;
       const notBefore = performance.now() + (error.facts.retryAfter ?? 0);
+      this.#bad ??= new Map();
       this.#bad.delete(baseUrl);
       this.#bad.set(baseUrl, { failure: this.#outOfPatience(idle, error), idle, notBefore });
       return undefined;
@@ -243,27 +249,35 @@ export class Fetch implements Receiver {
     }
     const goesOn = progress.accept(this.#base, this.#askedForPart, head);
     this.#checkSize((goesOn ? held : 0) + (contentLength(headers) ?? 0));
-    if (!goesOn && held > 0) return this.#give(() => this.#sink.restart());
+    if (!goesOn && held > 0) return this.#restart();
   }
 
   write(chunk: Uint8Array): void | Promise<void> {
-    const { rateLimit, traffic } = this.#services.requester.settings;
-    if (traffic !== undefined) countReceived(traffic, chunk.length);
+    const { requester, countReceived } = this.#services;
+    const { rateLimit } = requester.settings;
+    countReceived?.(chunk.length);
     this.#checkSize(this.#progress.received + chunk.length);
     const wait = rateLimit === undefined ? 0 : reserveBytes(rateLimit, chunk.length);
-    const take = (): void | Promise<void> => this.#give(() => this.#sink.write(chunk), chunk.length);
-    return wait > 0 ? sleep(wait, this.#signal).then(take) : take();
+    return wait > 0 ? sleep(wait, this.#signal).then(() => this.#take(chunk)) : this.#take(chunk);
   }
 
-  /** @param bytes are held when the call has ended. */
-  #give(call: () => void | Promise<void>, bytes = 0): void | Promise<void> {
+  #take(chunk: Uint8Array): void | Promise<void> {
     try {
-      const busy = call();
-      if (busy !== undefined) return this.#taken(busy, bytes);
+      const busy = this.#sink.write(chunk);
+      if (busy !== undefined) return this.#taken(busy, chunk.length);
     } catch (error) {
       throw sinkFailure(error, this.#progress.joined);
     }
-    this.#progress.received += bytes;
+    this.#progress.received += chunk.length;
+  }
+
+  #restart(): void | Promise<void> {
+    try {
+      const busy = this.#sink.restart();
+      if (busy !== undefined) return this.#taken(busy, 0);
+    } catch (error) {
+      throw sinkFailure(error, this.#progress.joined);
+    }
   }
 
   async #taken(busy: Promise<void>, bytes: number): Promise<void> {
@@ -275,24 +289,31 @@ export class Fetch implements Receiver {
     this.#progress.received += bytes;
   }
 
-  #complete(url: string): FetchResult {
+  #complete(): FetchResult {
     const { status, headers } = this.#head!;
     const { received, total, joined } = this.#progress;
     if (status !== 304) {
       if (total !== undefined && received !== total) {
         throw new Failure('transient', `The transfer ended at byte ${received} of ${total}`, { connection: true });
       }
-      void this.#give(() => this.#sink.verify?.());
+      this.#verify(joined);
     }
     return {
       status: status === 304 ? 304 : 200,
       etag: headers.etag,
       lastModified: headers['last-modified'],
-      url,
       base: this.#base,
       attempts: this.#attempts,
       joined,
     };
+  }
+
+  #verify(joined: boolean): void {
+    try {
+      this.#sink.verify?.();
+    } catch (error) {
+      throw sinkFailure(error, joined);
+    }
   }
 
   #checkSize(size: number): void {

@@ -132,8 +132,13 @@ class Pipe {
     exchange.onOver = (complete) => this.#leave(exchange, complete);
     exchange.inLine = this.#exchanges.length > 0 && !this.#http2;
     this.#exchanges.push(exchange);
-    this.#cork();
+    const socket = this.#corked ? undefined : this.#socket;
+    if (socket !== undefined) {
+      this.#corked = true;
+      socket.cork();
+    }
     this.#client.dispatch(options, exchange);
+    if (socket !== undefined) this.#uncorkSoon(socket);
   }
 
   async destroy(): Promise<void> {
@@ -158,12 +163,11 @@ class Pipe {
     if (complete) this.#events.answered();
   }
 
-  /** Requests that are made at about the same time go out in one piece. */
-  #cork(): void {
-    const socket = this.#socket;
-    if (socket === undefined || this.#corked) return;
-    this.#corked = true;
-    socket.cork();
+  /**
+   * Requests that are made at about the same time go out in one piece. Call it after the first one was dispatched: on a connection
+   * that had nothing to do undici itself waits for the next `setImmediate`, which comes first then.
+   */
+  #uncorkSoon(socket: Socket): void {
     setImmediate(() => {
       this.#corked = false;
       socket.uncork();

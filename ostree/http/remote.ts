@@ -31,6 +31,8 @@ export interface BadCopies {
   readonly joined: boolean;
 }
 
+export const noCopies: BadCopies = { bases: [], joined: false };
+
 export class Remote {
   /** The preferred base, without credentials. */
   readonly location: string;
@@ -91,7 +93,8 @@ export class Remote {
     signal: AbortSignal | undefined,
     bad: BadCopies,
   ): Promise<BadCopies | undefined> {
-    const bases = this.#contentBases.filter((base) => !bad.bases.includes(base));
+    const all = this.#contentBases;
+    const bases = bad === noCopies ? all : all.filter((base) => !bad.bases.includes(base));
     const request = { path, bases, immutable: true, whole: bad.joined, signal };
     const { base, joined } = await this.transport.fetchStream(request, sink);
     if (joined) return { bases: bad.bases, joined };

@@ -45,14 +45,14 @@ export class Requester {
   }
 
   /**
-   * Gives `receiver` the answer, of status 200, 206 or 304, to its end; gives the URL that it came from.
+   * Gives `receiver` the answer, of status 200, 206 or 304, to its end.
    * @throws Failure; what the receiver throws; the reason of the signal; CfsError USAGE and I/O errors of what is misconfigured.
    */
-  async get(get: Get, receiver: Receiver): Promise<string> {
+  async get(get: Get, receiver: Receiver): Promise<void> {
     const { base, target, signal } = get;
     const own = this.#headers.for(target, true, base.credentials);
     let other = await this.#ask(get, target, own, receiver);
-    if (other === undefined) return hrefOf(target);
+    if (other === undefined) return;
     const seen = new Set([hrefOf(target)]);
     let at = target;
     let trusted = true;
@@ -73,7 +73,6 @@ export class Requester {
         receiver,
       );
     }
-    return hrefOf(at);
   }
 
   /** Gives the head of an answer that is not for the receiver. */

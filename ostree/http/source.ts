@@ -9,7 +9,7 @@ import type { FileObject, HttpSourceDescription, Source } from '../source.ts';
 import { BoundedFetch } from './bounded-fetch.ts';
 import { HttpDeltas } from './deltas.ts';
 import { defaults, type TransportOptions } from './options.ts';
-import { type BadCopies, Remote } from './remote.ts';
+import { type BadCopies, noCopies, Remote } from './remote.ts';
 import { RemoteRefs, type ListRefsOptions, type RefServices } from './remote-refs.ts';
 import { Slabs } from './slabs.ts';
 import { FileSpool } from './spool.ts';
@@ -92,7 +92,7 @@ export class HttpSource implements Source {
 
   /** The whole stored object is fetched, into memory or a temporary file. */
   openFile(checksum: OstreeChecksum, signal?: AbortSignal): Promise<FileObject> {
-    return this.#openFile(checksum, signal, { bases: [], joined: false });
+    return this.#openFile(checksum, signal, noCopies);
   }
 
   async #openFile(checksum: OstreeChecksum, signal: AbortSignal | undefined, bad: BadCopies): Promise<FileObject> {

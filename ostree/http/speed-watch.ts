@@ -1,7 +1,8 @@
 /**
- * Notices that a transfer is too slow or has stopped. Time in which the receiver itself does not want bytes does not count, and time
- * is counted in ticks of a timer, so that a thread that is busy with other work does not take its own pause for the server's.
- * One timer serves all transfers: thousands of short ones need none of their own.
+ * Notices that a transfer is too slow or has stopped, or is no longer wanted. Time in which the receiver itself does not want bytes
+ * does not count, and time is counted in ticks of a timer, so that a thread that is busy with other work does not take its own pause
+ * for the server's. One timer serves all transfers, and one listener all that share a signal: thousands of short ones need none of
+ * their own.
  */
 
 export interface SpeedLimits {
@@ -14,10 +15,18 @@ export interface SpeedLimits {
 
 export type Stall = 'slow' | 'silent';
 
+/** Who is told. */
+export interface Watched {
+  readonly signal: AbortSignal;
+  onStall(stall: Stall): void;
+  /** The signal has aborted. */
+  onAbort(): void;
+}
+
 /** One transfer. */
 export class Watch {
+  readonly watched: Watched;
   readonly #patience: number;
-  readonly #onStall: (stall: Stall) => void;
   #bytes = 0;
   /** A tick in which it began, or in which it was paused, does not count. */
   #whole = false;
@@ -26,9 +35,9 @@ export class Watch {
   #idle = 0;
 
   /** @param patience Milliseconds without a byte until it counts as silent. */
-  constructor(patience: number, onStall: (stall: Stall) => void) {
+  constructor(patience: number, watched: Watched) {
     this.#patience = patience;
-    this.#onStall = onStall;
+    this.watched = watched;
   }
 
   /** Milliseconds since the last byte. */
@@ -57,8 +66,8 @@ export class Watch {
     }
     this.#slow = bytes * 1000 < lowSpeedLimit * ms ? this.#slow + ms : 0;
     if (bytes === 0) this.#idle += ms;
-    if (this.#idle >= this.#patience) this.#onStall('silent');
-    else if (lowSpeedTime > 0 && this.#slow >= lowSpeedTime) this.#onStall('slow');
+    if (this.#idle >= this.#patience) this.watched.onStall('silent');
+    else if (lowSpeedTime > 0 && this.#slow >= lowSpeedTime) this.watched.onStall('slow');
   }
 }
 
@@ -67,6 +76,7 @@ export class SpeedWatch {
   readonly limits: SpeedLimits;
   readonly #tick: number;
   readonly #watches = new Set<Watch>();
+  readonly #signals = new WeakSet<AbortSignal>();
   #timer: NodeJS.Timeout | undefined;
 
   constructor(limits: SpeedLimits) {
@@ -77,8 +87,18 @@ export class SpeedWatch {
   }
 
   add(watch: Watch): void {
+    const { signal } = watch.watched;
     this.#watches.add(watch);
     this.#timer ??= setInterval(() => this.#check(), this.#tick).unref();
+    if (signal.aborted) watch.watched.onAbort();
+    else if (!this.#signals.has(signal)) this.#listenTo(signal);
+  }
+
+  #listenTo(signal: AbortSignal): void {
+    this.#signals.add(signal);
+    signal.addEventListener('abort', () => {
+      for (const { watched } of this.#watches) if (watched.signal === signal) watched.onAbort();
+    });
   }
 
   delete(watch: Watch): void {

@@ -32,7 +32,7 @@ function mostDeflated(size: number): number {
 export class FileSpool implements Sink {
   readonly #checksum: OstreeChecksum;
   readonly #slabs: Slabs;
-  readonly #directory: string;
+  readonly #directory: string | undefined;
   /** What was received, as long as that is in memory: the one chunk that came so far, or a slab with several. */
   #memory: Buffer = NOTHING;
   #slab: Buffer | undefined;
@@ -44,8 +44,8 @@ export class FileSpool implements Sink {
   #fd: number | undefined;
   #spilled = false;
 
-  /** @param directory where the temporary file lies. */
-  constructor(checksum: OstreeChecksum, slabs: Slabs, directory = tmpdir()) {
+  /** @param directory where the temporary file lies, by default where the system has such. */
+  constructor(checksum: OstreeChecksum, slabs: Slabs, directory?: string) {
     this.#checksum = checksum;
     this.#directory = directory;
     this.#slabs = slabs;
@@ -107,7 +107,7 @@ export class FileSpool implements Sink {
   }
 
   #spill(): void {
-    this.#fd ??= openUnnamed(this.#directory);
+    this.#fd ??= openUnnamed(this.#directory ?? tmpdir());
     writeFully(this.#fd, this.#memory.subarray(0, this.#received), 0);
     this.#forget();
     this.#spilled = true;

@@ -7,8 +7,10 @@ export function createTraffic(): Traffic {
   return new SharedArrayBuffer(8);
 }
 
-export function countReceived(traffic: Traffic, bytes: number): void {
-  Atomics.add(new BigInt64Array(traffic), 0, BigInt(bytes));
+/** What to tell of bytes that come. */
+export function trafficCounter(traffic: Traffic): (bytes: number) => void {
+  const total = new BigInt64Array(traffic);
+  return (bytes) => void Atomics.add(total, 0, BigInt(bytes));
 }
 
 export function receivedBytes(traffic: Traffic): number {

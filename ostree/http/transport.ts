@@ -12,6 +12,7 @@ import { settle, type TransportOptions } from './options.ts';
 import { Origins } from './origins.ts';
 import { Requester } from './requester.ts';
 import { RequestHeaders } from './request-headers.ts';
+import { trafficCounter } from './traffic.ts';
 
 export const MAX_METADATA_SIZE = 128 * 1024 * 1024;
 
@@ -39,7 +40,8 @@ export class Transport implements AsyncDisposable {
     this.options = options;
     this.#origins = new Origins(settings);
     const requester = new Requester(settings, this.#origins, new RequestHeaders(settings));
-    this.#services = { requester, mirrors: new Mirrors(), bases: new Map() };
+    const countReceived = settings.traffic && trafficCounter(settings.traffic);
+    this.#services = { requester, mirrors: new Mirrors(), bases: new Map(), countReceived };
   }
 
   /** From now on only the given part of the connections: other transports use the rest. */
@@ -81,12 +83,8 @@ export class Transport implements AsyncDisposable {
    * throws is thrown here, at once unless it says that the mirror has a bad copy.
    * @throws as `fetchBytes`
    */
-  async fetchStream(
-    request: FetchRequest,
-    sink: Sink,
-    { limit = Infinity }: { limit?: number } = {},
-  ): Promise<FetchResult> {
-    return await new Fetch(this.#services, request, sink, limit, this.#signalFor(request.signal)).run();
+  fetchStream(request: FetchRequest, sink: Sink, { limit = Infinity }: { limit?: number } = {}): Promise<FetchResult> {
+    return new Fetch(this.#services, request, sink, limit, this.#signalFor(request.signal)).run();
   }
 
   /** Cancels what runs and closes all connections. */

