@@ -1,7 +1,6 @@
 /** Who reads OSTree repositories and fetches from remotes: this program, or libostree. */
 import { Option, type Command } from 'commander';
 import type { Source } from '../../ostree/source.ts';
-import { fetchWithLibostree } from '../pull/libostree-fetch.ts';
 import { openLocalSource, reopenSource } from '../pull/source.ts';
 import type { Context } from './context.ts';
 import { usageError } from './failure.ts';
@@ -73,6 +72,7 @@ export async function pullWithLibostree(
   const wanted = refs.length > 0 ? refs : knownRemotes(context, { ostreeRepo }).remotes.get(remote).branches;
   if (wanted.length === 0) throw usageError(`No refs were named, and no branches are configured for ${remote}`);
   const pull = pullOptions(options);
+  const { fetchWithLibostree } = await import('../pull/libostree-fetch.ts');
   using repository = await context.openOrMakeRepository();
   using fetched = await fetchWithLibostree(repository, {
     ostreeRepository: ostreeRepo,

@@ -8,7 +8,6 @@ import type { Repository } from '../repository/repository.ts';
 import type { Context } from './context.ts';
 import { printable } from './output.ts';
 import { formatBytes } from './progress.ts';
-import { dryRun } from './pull-dry-run.ts';
 import { ResultList } from './result-list.ts';
 
 export interface PullRequest {
@@ -29,6 +28,7 @@ export async function pullInto(context: Context, request: PullRequest): Promise<
   const refs = await resolveRefs(source, wanted, context.signal);
   using results = new ResultList(context, !isSingle(wanted));
   if (options.dryRun === true) {
+    const { dryRun } = await import('./pull-dry-run.ts');
     for (const { name, commit } of refs) await dryRun(context, source, name, { ...options, commit }, results);
     return;
   }

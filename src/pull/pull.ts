@@ -23,7 +23,7 @@ import type { ObjectId } from '../verity/object-id.ts';
 import type { CommitChecks } from './commit-checks.ts';
 import { contentJob } from './content-job.ts';
 import { ContentThreads } from './content-pool.ts';
-import { applyDelta, type DeltaUse } from './delta.ts';
+import type { DeltaUse } from './delta.ts';
 import type { DeltaPolicy } from './delta-choice.ts';
 import type { IngestedFile } from './file-ingest.ts';
 import { openIndex } from './index-commits.ts';
@@ -176,7 +176,12 @@ async function pullOne(
   const { repository, options } = task;
   await using threads = new ContentThreads(options.threads);
   if (opened.bases.size === 0 && options.commitMetadataOnly !== true) threads.warmUp();
-  const used = opened.delta && (await applyDelta(task, transaction, opened.bases, opened.delta));
+  let used: DeltaUse | undefined;
+  if (opened.delta !== undefined) {
+    // Few pulls run a delta, and what does it is a tenth of the program.
+    const { applyDelta } = await import('./delta.ts');
+    used = await applyDelta(task, transaction, opened.bases, opened.delta);
+  }
   const made = used?.files ?? [];
   const plan = await planCommit(opened, task, transaction.writer);
   const { graph, objects, missing, metadata } = plan;

@@ -1,8 +1,6 @@
 /** From what is known about a remote to a source of its objects: every key is honoured, or the remote is refused. */
 import { fileURLToPath } from 'node:url';
 import { CfsError, UnsupportedError } from '../../bytes/errors.ts';
-import { fetchMetalink } from '../../ostree/http/metalink.ts';
-import { fetchMirrorlist } from '../../ostree/http/mirrorlist.ts';
 import type { TlsOptions, TransportOptions } from '../../ostree/http/options.ts';
 import type { SummaryCache } from '../../ostree/http/remote-refs.ts';
 import { HttpSource } from '../../ostree/http/source.ts';
@@ -40,9 +38,14 @@ export async function openRemote(remote: RemoteConfig, options: RemoteOptions = 
   const lists = new Transport(transport);
   try {
     const cancel = options.signal === undefined ? {} : { signal: options.signal };
-    const basesOf = async (where: RemoteLocation): Promise<readonly string[]> =>
-      where.kind === 'mirrorlist' ? fetchMirrorlist(lists, where.url, cancel) : [where.url];
-    const metalink = location.kind === 'metalink' ? await fetchMetalink(lists, location.url, cancel) : undefined;
+    const basesOf = async ({ kind, url }: RemoteLocation): Promise<readonly string[]> => {
+      if (kind !== 'mirrorlist') return [url];
+      return (await import('../../ostree/http/mirrorlist.ts')).fetchMirrorlist(lists, url, cancel);
+    };
+    const metalink =
+      location.kind === 'metalink'
+        ? await (await import('../../ostree/http/metalink.ts')).fetchMetalink(lists, location.url, cancel)
+        : undefined;
     const bases = metalink === undefined ? await basesOf(location) : [metalink.base];
     const contentBases = contentLocation === undefined ? bases : await basesOf(contentLocation);
     return new HttpSource(
