@@ -11,7 +11,6 @@
  * Numbers are eight bytes, little-endian, with the sign in the top bit. Positions outside of the old file count as zeros.
  */
 import { FormatError } from '../../bytes/errors.ts';
-import { viewOf } from '../../bytes/struct.ts';
 import type { ByteWindow } from './byte-window.ts';
 
 const NUMBER_SIZE = 8;
@@ -36,63 +35,129 @@ export type MakeBytes = (into: Uint8Array, at: number, room: number) => number;
  * @throws FormatError for numbers that are negative, or lead out of the patch or past the new file's end.
  */
 export function* bspatch(patch: Patch, old: ByteWindow, size: number): Generator<MakeBytes, void, undefined> {
-  const { bytes, format, field } = patch;
-  const end = patch.offset + patch.length;
-  let at = patch.offset;
-  let oldAt = 0;
-  let made = 0;
-  const fail = (problem: string): FormatError =>
-    new FormatError(format, `${field}.patch`, `bsdiff patch failed: ${problem}`, at - patch.offset);
-  while (made < size) {
-    if (end - at < RECORD_SIZE) throw fail(`ends after ${made} of ${size} bytes`);
-    const record = viewOf(bytes.bytes(at, RECORD_SIZE));
-    const [diff, extra, seek] = [0, 1, 2].map((i) => readNumber(record, i * NUMBER_SIZE)) as [number, number, number];
-    if (diff < 0 || extra < 0) throw fail(`negative size ${Math.min(diff, extra)}`);
-    if (diff + extra > size - made)
-      throw fail(`${diff + extra} bytes more, but only ${size - made} are left to be made`);
-    at += RECORD_SIZE;
-    if (diff + extra > end - at) throw fail(`${diff + extra} bytes of a record, the patch has ${end - at} left`);
-    if (!Number.isSafeInteger(oldAt + diff + seek)) throw fail(`position ${oldAt + diff + seek} in the old file`);
-    for (let left = diff; left > 0;) {
-      let count = 0;
-      yield (into, offset, room) => {
-        count = Math.min(left, room, PIECE);
-        into.set(bytes.bytes(at, count), offset);
-        addOld(into, offset, count, old, oldAt);
-        return count;
-      };
-      left -= count;
-      at += count;
-      oldAt += count;
+  const patching = new Patching(patch, old, size);
+  const make: MakeBytes = (into, at, room) => patching.make(into, at, Math.min(room, PIECE));
+  while (patching.begins()) yield make;
+}
+
+class Patching {
+  readonly #patch: Patch;
+  readonly #old: ByteWindow;
+  /** Bytes of the patch that are not read yet. */
+  #at: number;
+  #left: number;
+  #oldAt = 0;
+  /** Of the new file. */
+  readonly #size: number;
+  /** Bytes of the new file that are not made yet, and of them those of the record. */
+  #rest: number;
+  #diff = 0;
+  #extra = 0;
+  #seek = 0;
+
+  constructor(patch: Patch, old: ByteWindow, size: number) {
+    this.#patch = patch;
+    this.#old = old;
+    this.#at = patch.offset;
+    this.#left = patch.length;
+    this.#size = size;
+    this.#rest = size;
+  }
+
+  /** Reads records until one makes something. False at the end of the new file. */
+  begins(): boolean {
+    while (this.#diff + this.#extra === 0) {
+      this.#oldAt += this.#seek;
+      this.#seek = 0;
+      if (this.#rest === 0) return false;
+      this.#readRecord();
+    }
+    return true;
+  }
+
+  #readRecord(): void {
+    if (this.#left < RECORD_SIZE) throw this.#fail(`ends after ${this.#size - this.#rest} of ${this.#size} bytes`);
+    const record = this.#patch.bytes.bytes(this.#at, RECORD_SIZE);
+    const diff = readNumber(record, 0);
+    const extra = readNumber(record, NUMBER_SIZE);
+    const seek = readNumber(record, 2 * NUMBER_SIZE);
+    if (diff < 0 || extra < 0) throw this.#fail(`negative size ${Math.min(diff, extra)}`);
+    if (diff + extra > this.#rest)
+      throw this.#fail(`${diff + extra} bytes more, but only ${this.#rest} are left to be made`);
+    this.#at += RECORD_SIZE;
+    this.#left -= RECORD_SIZE;
+    if (diff + extra > this.#left)
+      throw this.#fail(`${diff + extra} bytes of a record, the patch has ${this.#left} left`);
+    const next = this.#oldAt + diff + seek;
+    if (!Number.isSafeInteger(next)) throw this.#fail(`position ${next} in the old file`);
+    this.#diff = diff;
+    this.#extra = extra;
+    this.#seek = seek;
+  }
+
+  /** Makes as much as there is room for, and gives its length. */
+  make(into: Uint8Array, offset: number, room: number): number {
+    let made = 0;
+    while (made < room && this.begins()) {
+      const { bytes } = this.#patch;
+      const isDiff = this.#diff > 0;
+      const count = Math.min(isDiff ? this.#diff : this.#extra, room - made);
+      const piece = bytes.bytes(this.#at, count);
+      if (isDiff) {
+        addOld(into, offset + made, piece, this.#old, this.#oldAt);
+        this.#diff -= count;
+        this.#oldAt += count;
+      } else {
+        into.set(piece, offset + made);
+        this.#extra -= count;
+      }
+      this.#at += count;
+      this.#left -= count;
+      this.#rest -= count;
       made += count;
     }
-    for (let left = extra; left > 0;) {
-      let count = 0;
-      yield (into, offset, room) => {
-        count = Math.min(left, room, PIECE);
-        into.set(bytes.bytes(at, count), offset);
-        return count;
-      };
-      left -= count;
-      at += count;
-      made += count;
-    }
-    oldAt += seek;
+    return made;
+  }
+
+  #fail(problem: string): FormatError {
+    const { format, field, offset } = this.#patch;
+    return new FormatError(format, `${field}.patch`, `bsdiff patch failed: ${problem}`, this.#at - offset);
   }
 }
 
-function addOld(into: Uint8Array, offset: number, length: number, old: ByteWindow, oldAt: number): void {
+/** Puts the sum of `diff` and the old file's bytes at `oldAt` into the new file. */
+function addOld(into: Uint8Array, offset: number, diff: Uint8Array, old: ByteWindow, oldAt: number): void {
   const start = Math.max(oldAt, 0);
-  const stop = Math.min(oldAt + length, old.size);
-  if (start >= stop) return;
-  const source = old.bytes(start, stop - start);
-  const shift = offset + start - oldAt;
-  for (let i = 0; i < source.length; i++) into[shift + i] = into[shift + i]! + source[i]!;
+  const stop = Math.min(oldAt + diff.length, old.size);
+  if (stop - start < diff.length) into.fill(0, offset, offset + diff.length);
+  if (start < stop) into.set(old.bytes(start, stop - start), offset + start - oldAt);
+  addBytes(into, offset, diff);
 }
 
-function readNumber(view: DataView, at: number): number {
-  const low = view.getUint32(at, true);
-  const high = view.getUint32(at + 4, true);
+/** Most differences are zeros, which are passed over by fours where that is aligned. */
+function addBytes(into: Uint8Array, offset: number, diff: Uint8Array): void {
+  const { buffer, byteOffset, length } = diff;
+  const head = Math.min(-byteOffset & 3, length);
+  const tail = length - ((length - head) & 3);
+  addEach(into, offset, diff, 0, head);
+  const words = new Int32Array(buffer, head < tail ? byteOffset + head : 0, (tail - head) / 4);
+  for (let i = 0; i < words.length; i++) {
+    if (words[i] !== 0) addEach(into, offset, diff, head + 4 * i, head + 4 * i + 4);
+  }
+  addEach(into, offset, diff, tail, length);
+}
+
+function addEach(into: Uint8Array, offset: number, diff: Uint8Array, from: number, to: number): void {
+  for (let i = from; i < to; i++) into[offset + i] = into[offset + i]! + diff[i]!;
+}
+
+function readNumber(bytes: Uint8Array, at: number): number {
+  const low = readWord(bytes, at);
+  const high = readWord(bytes, at + 4);
   const magnitude = (high & 0x7fff_ffff) * 0x1_0000_0000 + low;
   return high >= 0x8000_0000 ? -magnitude : magnitude;
+}
+
+function readWord(bytes: Uint8Array, at: number): number {
+  return (bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24)) >>> 0;
 }

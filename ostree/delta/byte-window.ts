@@ -21,12 +21,19 @@ export class ByteWindow {
   /** What of the bytes the window holds. */
   #at = 0;
   #end = 0;
+  /** Bytes that were read from the file. */
+  #read = 0;
 
-  /** Bytes `start`…`start + size` of the source, which has them. */
-  constructor(source: Uint8Array | OpenBytes, start: number, size: number) {
+  /**
+   * Bytes `start`…`start + size` of the source, which has them.
+   * @param memory of `WINDOW_SIZE` at least, for a file, that nobody else uses as long as this window is in use. A file that fits is
+   * read into it once a good part of it was read in windows, here and there.
+   */
+  constructor(source: Uint8Array | OpenBytes, start: number, size: number, memory?: Uint8Array) {
     this.#source = source;
     this.#start = start;
     this.size = size;
+    this.#window = memory;
   }
 
   /** Some of the bytes as a view that lives until the next call. @throws RangeError out of bounds, or for too many at once. */
@@ -49,11 +56,14 @@ export class ByteWindow {
 
   #move({ fd, path }: OpenBytes, at: number): void {
     this.#window ??= Buffer.allocUnsafeSlow(Math.min(WINDOW_SIZE, this.size));
-    const wanted = Math.min(this.#window.length, this.size - at);
+    const isWhole = this.size <= this.#window.length && this.size <= 4 * this.#read && at !== this.#end;
+    const start = isWhole ? 0 : at;
+    const wanted = isWhole ? this.size : Math.min(WINDOW_SIZE, this.size - at);
     // A file that is shorter than it was shows as a wrong checksum of what is made of it, so it may as well be told here.
-    const length = readAt(fd, path, this.#window, this.#start + at, wanted);
+    const length = readAt(fd, path, this.#window, this.#start + start, wanted);
     if (length < wanted) throw new CfsError('CORRUPT', `${path} became shorter while it was read`, { path });
-    this.#at = at;
-    this.#end = at + length;
+    this.#read += length;
+    this.#at = start;
+    this.#end = start + length;
   }
 }

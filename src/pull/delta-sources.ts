@@ -9,13 +9,17 @@ import type { CommitContent } from '../commit/content.ts';
 import { findCommit } from '../commit/stored.ts';
 import { objectFile, openObject, type ObjectStore } from '../repository/objects.ts';
 
-/** Opens files of the stored commit `from`, which is read when the first is asked for. */
+/** For an old file, of which a patch takes bytes here and there. */
+const MEMORY = 8 * 1024 * 1024;
+
+/** Opens files of the stored commit `from`, which is read when the first is asked for; one is in use at a time. */
 export function deltaSources(store: ObjectStore, from: OstreeChecksum | undefined): OpenReadSource {
   let content: CommitContent | undefined;
+  const memory = Buffer.allocUnsafeSlow(MEMORY);
   return (checksum) => {
     if (from === undefined) return undefined;
     content ??= readContent(store, from);
-    return openStored(store, content, checksum);
+    return openStored(store, content, checksum, memory);
   };
 }
 
@@ -25,7 +29,12 @@ function readContent(store: ObjectStore, from: OstreeChecksum): CommitContent {
   throw new NotFoundError(`Commit ${from}, which is the delta source, is not in ${store.path}`, { object: from });
 }
 
-function openStored(store: ObjectStore, content: CommitContent, checksum: OstreeChecksum): ReadSource | undefined {
+function openStored(
+  store: ObjectStore,
+  content: CommitContent,
+  checksum: OstreeChecksum,
+  memory: Uint8Array,
+): ReadSource | undefined {
   const stored = content.get(checksum);
   if (stored === undefined) return undefined;
   const { header, length } = decodeArchiveHeader(stored.data, checksum);
@@ -36,5 +45,8 @@ function openStored(store: ObjectStore, content: CommitContent, checksum: Ostree
   }
   const fd = openObject(store, stored.object);
   const path = objectFile(store, stored.object);
-  return { content: new ByteWindow({ fd, path }, 0, fstatSync(fd).size), [Symbol.dispose]: () => closeSync(fd) };
+  return {
+    content: new ByteWindow({ fd, path }, 0, fstatSync(fd).size, memory),
+    [Symbol.dispose]: () => closeSync(fd),
+  };
 }
