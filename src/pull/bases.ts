@@ -12,6 +12,9 @@ import type { Repository } from '../repository/repository.ts';
 /** Bytes of commits in memory beyond which no more are added for a search. */
 const MAX_BASES_SIZE = 256 * 1024 * 1024;
 
+/** Files of a commit for which it pays to list the objects. */
+const MANY = 2000;
+
 /** The commit that a ref or id names. @throws CfsError NOT_FOUND */
 export function findRequiredBase(repository: Repository, text: string): OstreeChecksum {
   const base = findBase(repository, text);
@@ -116,32 +119,40 @@ export class Bases {
   }
 }
 
+/** Tells which objects are there. */
+export type HeldObjects = Pick<ObjectWriter, 'has'> & Partial<Pick<ObjectWriter, 'hasListed'>>;
+
 /**
  * What the bases hold of the commit, and the files that they do not.
- * @param writer tells which objects are there.
+ * @param self what is stored of the commit itself: its files are looked at one by one.
  */
 export function reuse(
   graph: CommitGraph,
   bases: Pick<Bases, 'get' | 'getOwn'>,
-  writer: Pick<ObjectWriter, 'has'>,
+  held: HeldObjects,
+  self: StoredCommit | undefined,
 ): { readonly objects: Map<OstreeChecksum, StoredObject>; readonly missing: readonly OstreeChecksum[] } {
   const objects = new Map<OstreeChecksum, StoredObject>();
   for (const [checksum, data] of graph.objects) objects.set(checksum, { data, object: undefined });
   const missing: OstreeChecksum[] = [];
+  const isListed = self === undefined && graph.files.size > MANY;
   for (const checksum of graph.files) {
     const own = bases.getOwn(checksum);
     const known = own ?? bases.get(checksum);
-    if (known !== undefined && (own !== undefined || isHeld(checksum, known, writer))) objects.set(checksum, known);
+    if (known !== undefined && (own !== undefined || isHeld(checksum, known, held, isListed)))
+      objects.set(checksum, known);
     else missing.push(checksum);
   }
   return { objects, missing };
 }
 
 /** True if nothing of the file need be fetched: an inline one has its checksum, the object of another is there. */
-export function isHeld(checksum: OstreeChecksum, stored: StoredObject, writer: Pick<ObjectWriter, 'has'>): boolean {
+export function isHeld(checksum: OstreeChecksum, stored: StoredObject, held: HeldObjects, isListed = false): boolean {
   try {
+    const { object } = stored;
     const file = inspectStoredFile(checksum, stored);
-    return stored.object === undefined ? file.checksum === checksum : writer.has(stored.object, file.size);
+    if (object === undefined) return file.checksum === checksum;
+    return isListed && held.hasListed !== undefined ? held.hasListed(object, file.size) : held.has(object, file.size);
   } catch (error) {
     if (error instanceof FormatError) return false;
     throw error;

@@ -10,9 +10,8 @@ import { lookUp } from '../commit/graph-path.ts';
 import { commitOfRef, newestCommits, type StoredCommit } from '../commit/stored.ts';
 import { selectPaths, WHOLE_TREE, type Selection } from '../commit/subpaths.ts';
 import type { ObjectIndex } from '../repository/object-index.ts';
-import type { ObjectWriter } from '../repository/object-writer.ts';
 import type { Repository } from '../repository/repository.ts';
-import { Bases, findRequiredBase, reuse } from './bases.ts';
+import { Bases, findRequiredBase, reuse, type HeldObjects } from './bases.ts';
 import { verifyCommit } from './commit-checks.ts';
 import { chooseDelta, type ChosenDelta } from './delta-choice.ts';
 import { MetadataReader } from './metadata.ts';
@@ -118,7 +117,7 @@ export async function openParent(task: PullTask, child: CommitPlan): Promise<Ope
 export async function planCommit(
   opened: OpenedCommit,
   { options, planned }: PullTask,
-  writer: Pick<ObjectWriter, 'has'>,
+  held: HeldObjects,
 ): Promise<CommitPlan> {
   const { self, bases, metadata } = opened;
   const selection = self?.content.partial === false ? WHOLE_TREE : selectionOf(options);
@@ -127,7 +126,7 @@ export async function planCommit(
     has: (checksum) => self?.content.get(checksum) !== undefined,
   });
   noteAbsent(graph, options);
-  const { objects, missing: lacking } = reuse(graph, bases, writer);
+  const { objects, missing: lacking } = reuse(graph, bases, held, self);
   const missing = planned === undefined ? lacking : lacking.filter((checksum) => !planned.has(checksum));
   return { ...opened, graph, objects, missing, estimate: estimateSizes(opened, graph, missing, options) };
 }

@@ -30,6 +30,7 @@ import { enableVerity, measureVerity } from '../linux/ioctl.ts';
 import { algorithmNumber, objectPath, type HashAlgorithm, type ObjectId } from '../verity/object-id.ts';
 import { measureFile } from './measure.ts';
 import { TEMPORARY_OBJECT, temporaryName } from './layout.ts';
+import { ObjectNames } from './object-names.ts';
 
 /** What a writer needs to know; plain data, so that it can be handed to a worker. */
 export interface ObjectWriterOptions {
@@ -62,6 +63,7 @@ export class ObjectWriter {
   readonly #chmod = (MODE & currentUmask()) !== 0;
   /** Names of files that are open, once unnamed ones turned out not to be supported. */
   #named: Map<number, string> | undefined;
+  #names: ObjectNames | undefined;
 
   /** Creates the `objects` directory if need be. */
   constructor(options: ObjectWriterOptions) {
@@ -171,6 +173,16 @@ export class ObjectWriter {
     const { prefixes } = this.#options;
     if (prefixes !== undefined && !prefixes.has(id.slice(0, 2))) return false;
     return this.#isTrusted(id, size);
+  }
+
+  /**
+   * As `has`, for very many objects that other commits use: directories are listed, and sizes are not compared where a name is
+   * trusted at all.
+   */
+  hasListed(id: ObjectId, size: number): boolean {
+    const { secure, suspect, damaged } = this.#options;
+    if (secure || suspect || damaged !== undefined) return this.has(id, size);
+    return (this.#names ??= new ObjectNames(this.#objects)).has(id);
   }
 
   #isTrusted(id: ObjectId, size: number, measure = this.#options.suspect): boolean {
