@@ -4,7 +4,6 @@
  */
 import { CfsError, FormatError } from '../bytes/errors.ts';
 import { lookup } from '../gvariant/src/decode.ts';
-import { encode } from '../gvariant/src/encode.ts';
 import { Variant, type Decoded } from '../gvariant/src/value.ts';
 import type { OstreeChecksum } from './checksum.ts';
 import { decodeNormal } from './variant.ts';
@@ -43,8 +42,4 @@ export function checkMetadata(entries: Iterable<readonly [string, Variant]>, for
 export function decodeCommitMeta(bytes: Uint8Array, checksum?: OstreeChecksum): Metadata {
   const format = checksum === undefined ? 'commitmeta' : `commitmeta ${checksum}`;
   return checkMetadata(decodeNormal('a{sv}', bytes, format), format, 'metadata');
-}
-
-export function encodeCommitMeta(metadata: Metadata): Uint8Array {
-  return encode('a{sv}', checkMetadata(metadata, 'commitmeta', 'metadata'));
 }

@@ -2,37 +2,17 @@
 import { FormatError } from '../bytes/errors.ts';
 import type { GVariantArray } from '../gvariant/src/array.ts';
 import { checksumFromBytes, type OstreeChecksum } from './checksum.ts';
-import { checkMetadata, metadataValue, type Metadata } from './metadata.ts';
+import { checkMetadata, type Metadata } from './metadata.ts';
 import { bisectNamed, nameBytes, scanNamed } from './named-array.ts';
-import { MAX_METADATA_SIZE } from './object-type.ts';
 import { isRefName } from './ref.ts';
-import { decodeNormal, normalForm, swap64 } from './variant.ts';
+import { decodeNormal, normalForm } from './variant.ts';
 
 export interface SummaryRef {
   readonly ref: string;
   readonly commit: OstreeChecksum;
-  /** Bytes of the commit object, in the byte order of the machine that wrote it, read as little-endian. See `commitSizeOf`. */
+  /** Bytes of the commit object, in the byte order of the machine that wrote it, read as little-endian. */
   readonly commitSize: bigint;
   readonly metadata: Metadata;
-}
-
-/**
- * Bytes that the commit object has by this entry. No commit has more than 128 MiB, so a larger number was written by a machine of the
- * other byte order; undefined if it makes no sense in either.
- */
-export function commitSizeOf({ commitSize }: SummaryRef): number | undefined {
-  const size = [commitSize, swap64(commitSize)].find((value) => value <= BigInt(MAX_METADATA_SIZE));
-  return size === undefined ? undefined : Number(size);
-}
-
-/** Seconds since the epoch, if the entry has them. */
-export function commitTimestampOf({ metadata }: SummaryRef): bigint | undefined {
-  const stored = metadataValue(metadata, 'ostree.commit.timestamp', 't');
-  return stored === undefined ? undefined : swap64(stored);
-}
-
-export function commitVersionOf({ metadata }: SummaryRef): string | undefined {
-  return metadataValue(metadata, 'ostree.commit.version', 's');
 }
 
 /** What is given out is checked: normal form, name, checksum. The rest of the list is left alone. */

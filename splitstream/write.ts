@@ -7,7 +7,6 @@ import { CfsError } from '../bytes/errors.ts';
 import { fromHex, isHex } from '../bytes/hex.ts';
 import { viewOf } from '../bytes/struct.ts';
 import { algorithms, header, info, LG_BLOCKSIZE, MAGIC, VERSION, type DigestAlgorithm } from './format.ts';
-import type { Splitstream } from './read.ts';
 import { compress, compressInBackground } from './zstd.ts';
 
 /** Digests in order of first use, each once. */
@@ -178,16 +177,4 @@ function assemble({ algorithm, contentType }: WriterOptions, streamSize: number,
   file.set(sections.namedRefs, namedRefs);
   file.set(sections.stream, stream);
   return file;
-}
-
-/** A file with the content and objects of `stream`, compressed as they are, but with other named refs (name to digest). */
-export function withNamedRefs(stream: Splitstream, namedRefs: ReadonlyMap<string, string>): Uint8Array {
-  const streamRefs = new DigestTable(algorithms[stream.algorithm].size);
-  const indices = new Map([...namedRefs].map(([name, digest]) => [name, streamRefs.add(digest)]));
-  return assemble(stream, stream.streamSize, {
-    streamRefs: streamRefs.encode(),
-    objectRefs: fromHex(stream.objectRefs.join('')),
-    namedRefs: encodeNamedRefs(indices),
-    stream: stream.compressed,
-  });
 }

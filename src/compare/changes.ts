@@ -63,7 +63,7 @@ function* directorySteps(path: ByteString, before: Directory, after: Directory):
 }
 
 /** The names of a directory: first those of files, then those of directories. */
-export function walkOrder(node: Directory): ByteString[] {
+function walkOrder(node: Directory): ByteString[] {
   const names = sortedNames(node);
   const isDirectory = (name: ByteString): boolean => node.entries.get(name)!.kind === 'directory';
   return [...names.filter((name) => !isDirectory(name)), ...names.filter(isDirectory)];

@@ -84,7 +84,7 @@ function compareFiles(
 }
 
 /** False for files with digests of different algorithms: whether the contents are the same cannot be told from them. */
-export function isComparable(a: RegularFile, b: RegularFile): boolean {
+function isComparable(a: RegularFile, b: RegularFile): boolean {
   return a.digest === undefined || b.digest === undefined || a.digest.length === b.digest.length;
 }
 

@@ -28,6 +28,6 @@ export function selinuxPolicy(root: string): string | undefined {
 }
 
 /** The value of `SELINUXTYPE`. */
-export function policyName(config: string): string | undefined {
+function policyName(config: string): string | undefined {
   return /^[ \t]*SELINUXTYPE[ \t]*=[ \t]*(.*?)[ \t\r]*$/m.exec(config)?.[1];
 }

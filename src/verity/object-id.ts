@@ -2,7 +2,6 @@
  * Object ids: the fs-verity digest of an object's content as lower-case hex. An object is stored under its id, as
  * `objects/<first byte>/<rest>`.
  */
-import { CfsError } from '../../bytes/errors.ts';
 import { isHex, toHex } from '../../bytes/hex.ts';
 
 /** The hash of a repository: of its object ids, Merkle trees and image digests. */
@@ -26,17 +25,6 @@ export function algorithmNumber(algorithm: HashAlgorithm): 1 | 2 {
 /** True for the hex form of a digest of `algorithm`. */
 export function isObjectId(text: string, algorithm: HashAlgorithm): text is ObjectId {
   return isHex(text, digestSize(algorithm));
-}
-
-/** @throws CfsError USAGE when the text is no digest of `algorithm` (of any, when none is given). */
-export function parseObjectId(text: string, algorithm?: HashAlgorithm): ObjectId {
-  const algorithms = algorithm === undefined ? (['sha256', 'sha512'] as const) : [algorithm];
-  const match = algorithms.find((each) => isObjectId(text, each));
-  if (match === undefined) {
-    const digits = algorithms.map((each) => 2 * digestSize(each)).join(' or ');
-    throw new CfsError('USAGE', `Invalid object id '${text}': expected ${digits} lower-case hex digits`);
-  }
-  return text as ObjectId;
 }
 
 /** The id of raw digest bytes; their number is the caller's knowledge. */

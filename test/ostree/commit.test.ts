@@ -2,9 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { checksumOf, type OstreeChecksum } from '../../ostree/checksum.ts';
 import { contentChecksum, decodeCommit, encodeCommit } from '../../ostree/commit.ts';
-import { decodeCommitMeta, encodeCommitMeta, metadataValue } from '../../ostree/metadata.ts';
+import { decodeCommitMeta, metadataValue, type Metadata } from '../../ostree/metadata.ts';
 import { verifyMetadataObject } from '../../ostree/object-verify.ts';
-import { decodeTombstone, encodeTombstone } from '../../ostree/tombstone.ts';
 import { encode } from '../../gvariant/src/encode.ts';
 import { holdsForAnyBytes, rejects } from './codec-checks.ts';
 import { goldenBytes } from './golden.ts';
@@ -87,6 +86,8 @@ test('decodeCommit() names the commit that it could not decode', () => {
 const commits = golden.map(({ bytes }) => bytes);
 holdsForAnyBytes('decodeCommit', (bytes) => decodeCommit(bytes), encodeCommit, commits);
 
+const encodeCommitMeta = (metadata: Metadata): Uint8Array => encode('a{sv}', metadata);
+
 test('decodeCommitMeta() takes an empty file and keeps the golden ones', () => {
   assert.deepEqual(decodeCommitMeta(none), []);
   const metas = goldenBytes('commitmeta');
@@ -100,18 +101,3 @@ holdsForAnyBytes(
   encodeCommitMeta,
   goldenBytes('commitmeta').map(({ bytes }) => bytes),
 );
-
-const tombstone = encodeTombstone(third as OstreeChecksum);
-const named = (value: string): Uint8Array => encode('a{sv}', [['commit', { type: 'ay', value: Buffer.from(value) }]]);
-
-test('encodeTombstone() makes 78 bytes that decodeTombstone() reads', () => {
-  assert.equal(tombstone.length, 78);
-  assert.equal(decodeTombstone(tombstone), third);
-});
-
-rejects('decodeTombstone', decodeTombstone, [
-  ['no bytes', none, 'commit', /64 hex digits/],
-  ['a checksum without its NUL', named(third), 'commit', /64 hex digits/],
-  ['a short checksum', named(`${third.slice(1)}\0`), 'commit', /64 hex digits/],
-  ['bytes that are no dictionary', Buffer.from('hello'), 'a{sv}', /Not normal form/],
-]);

@@ -11,13 +11,13 @@ import { formatProblem, formatReport, reportJson, type FsckReport } from '../../
 import { objectFile } from '../../src/repository/objects.ts';
 import { Repository } from '../../src/repository/repository.ts';
 import { findStream } from '../../src/repository/streams.ts';
-import { parseObjectId } from '../../src/verity/object-id.ts';
+import type { ObjectId } from '../../src/verity/object-id.ts';
 import { verityDigest } from '../../src/verity/digest.ts';
 import { cfsctl, freshRepository, skipWithoutCfsctl } from './support.ts';
 
 const data = Buffer.from('content of an object');
 const id = verityDigest('sha256', data);
-const other = parseObjectId('ab'.repeat(32));
+const other = 'ab'.repeat(32) as ObjectId;
 const image = readFileSync(new URL('../../fixtures/images/empty.v1.erofs', import.meta.url));
 const imageId = verityDigest('sha256', image);
 

@@ -8,7 +8,7 @@ import { CfsError, FormatError } from '../../bytes/errors.ts';
 import { viewOf } from '../../bytes/struct.ts';
 import { ContentType, header, info, MAGIC, oldHeader } from '../../splitstream/format.ts';
 import { decodeSplitstream, readChunks, readInlineContent, verifyStreamSize } from '../../splitstream/read.ts';
-import { SplitstreamWriter, withNamedRefs } from '../../splitstream/write.ts';
+import { SplitstreamWriter } from '../../splitstream/write.ts';
 import { fuzzRuns } from '../fuzz-runs.ts';
 
 function fixture(path: string): Buffer {
@@ -112,29 +112,6 @@ test('SplitstreamWriter refuses digests of another algorithm and names with NUL'
   assert.throws(() => writer.addObjectRef(A), { code: 'USAGE' });
   assert.throws(() => writer.addNamedRef('a\0', A + A), { code: 'USAGE' });
   assert.throws(() => writer.addNamedRef('\ud800', A + A), { code: 'USAGE' });
-});
-
-test('withNamedRefs() replaces the refs and keeps the rest', () => {
-  const stream = decodeSplitstream(fixture('streams/1.splitstream'));
-  const changed = decodeSplitstream(
-    withNamedRefs(
-      stream,
-      new Map([
-        ['x', A],
-        ['y', A],
-      ]),
-    ),
-  );
-  assert.deepEqual(
-    changed.namedRefs,
-    new Map([
-      ['x', A],
-      ['y', A],
-    ]),
-  );
-  assert.deepEqual(changed.streamRefs, [A]);
-  assert.deepEqual(changed.objectRefs, stream.objectRefs);
-  assert.deepEqual(readInlineContent(changed), readInlineContent(stream));
 });
 
 /** A file from parts, each of which can be wrong. Sections lie in the order of the format. */

@@ -2,13 +2,13 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { toHex } from '../../../../bytes/hex.ts';
 import { decode, lookup } from '../../../../gvariant/src/decode.ts';
+import { encode } from '../../../../gvariant/src/encode.ts';
 import { checkNormal } from '../../../../gvariant/src/normal.ts';
 import { Variant } from '../../../../gvariant/src/value.ts';
 import { checksumBytes, checksumOf, type OstreeChecksum } from '../../../../ostree/checksum.ts';
 import { encodeCommit } from '../../../../ostree/commit.ts';
 import { deltaFolder, DeltaKey, SUPERBLOCK_TYPE } from '../../../../ostree/delta/format.ts';
 import { encodeSuperblock, type SuperblockParts } from '../../../../ostree/delta/make/superblock.ts';
-import { encodeCommitMeta } from '../../../../ostree/metadata.ts';
 import { swap64 } from '../../../../ostree/variant.ts';
 
 const sum = (name: string): OstreeChecksum => checksumOf(Buffer.from(name));
@@ -59,7 +59,7 @@ describe('encodeSuperblock()', () => {
   });
 
   test('holds parts and detached metadata under the path of the delta', () => {
-    const commitMeta = encodeCommitMeta([['signed', new Variant('b', true)]]);
+    const commitMeta = encode('a{sv}', [['signed', new Variant('b', true)]]);
     const inline = [Buffer.from('xpart'), Buffer.from('xother')];
     const { fields } = decoded({ ...delta, commitMeta, inline });
     const folder = deltaFolder(delta.from, to);
