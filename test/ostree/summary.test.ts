@@ -11,7 +11,6 @@ import { decodeSummary, SUMMARY_TYPE, type Summary } from '../../ostree/summary.
 import type { SummaryRef } from '../../ostree/summary-refs.ts';
 import { metadataValue } from '../../ostree/metadata.ts';
 import { encodeSummary, summaryMetadata } from '../../ostree/summary-write.ts';
-import { swap64 } from '../../ostree/variant.ts';
 import { needs } from '../needs.ts';
 import { holdsForAnyBytes, rejects } from './codec-checks.ts';
 import { goldenPath } from './golden.ts';
