@@ -5,6 +5,7 @@ import { suite, test } from 'node:test';
 import {
   cycles,
   deadImports,
+  heavyImports,
   importsOf,
   longFiles,
   maxLines,
@@ -33,6 +34,7 @@ suite('the sources', () => {
   test('import only along the arrows', () => assert.deepEqual(wrongArrows(sources), []));
   test('use npm packages, and Node for I/O, only where that is meant', () =>
     assert.deepEqual(wrongPackages(sources), []));
+  test('load nothing that makes each start slow', () => assert.deepEqual(heavyImports(sources), []));
   test('import only files that are there', () => assert.deepEqual(deadImports(sources), []));
   test('have no import cycles', () => assert.deepEqual(cycles(sources), []));
   test(`have at most ${maxLines} lines a file`, () => assert.deepEqual(longFiles(sources), []));
@@ -99,6 +101,10 @@ suite('each rule can fail:', () => {
     });
   }
 
+  test('heavyImports() rejects HTTP of Node, but for its types', () => {
+    assert.equal(heavyImports(example(['ostree/a.ts', "import { STATUS_CODES } from 'node:http';"])).length, 1);
+    assert.deepEqual(heavyImports(example(['ostree/a.ts', "import type { Agent } from 'node:http';"])), []);
+  });
   test('deadImports() rejects a file that is not there', () => {
     const dead = example(['bytes/a.ts', "import './b.ts';"]);
     assert.deepEqual(deadImports(dead), ['bytes/a.ts imports bytes/b.ts, which is not there']);

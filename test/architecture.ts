@@ -124,6 +124,14 @@ export function wrongPackages(sources: Sources): string[] {
   return wrong.map(({ from, to }) => `${from} imports ${to}`);
 }
 
+/** Files of the program that import Node's HTTP: that reads what it has behind getters, among it a whole client, and costs 20 ms a thread. */
+export function heavyImports(sources: Sources): string[] {
+  const heavy = importsOf(sources).filter(
+    ({ from, to, typesOnly }) => to === 'node:http' && !typesOnly && !['test', 'bench'].includes(roomOf(from) ?? ''),
+  );
+  return heavy.map(({ from, to }) => `${from} imports ${to}`);
+}
+
 /** Relative imports of files that are not there. */
 export function deadImports(sources: Sources): string[] {
   const dead = importsOf(sources).filter(({ to }) => to.endsWith('.ts') && isOurs(to) && !sources.has(to));
