@@ -28,6 +28,13 @@ function run(command: string, ...args: string[]): { status: number | null; stdou
 
 const cfsctl = toolPath('cfsctl') ?? 'cfsctl';
 
+/** The image that composefs-rs makes of the dump file. */
+function imageOfCfsctl(version: number): Buffer {
+  const { status, stderr } = run(cfsctl, 'mkcomposefs', '--from-file', `--min-version=${version}`, dumpFile, theirFile);
+  assert.equal(status, 0, stderr);
+  return readFileSync(theirFile);
+}
+
 /** composefs-rs loses whiteouts in the root whose names look like those of stubs. */
 const rootHex = /^\/[0-9a-f]{2} /m;
 
@@ -56,16 +63,7 @@ test(
           `seed ${seed}`,
         );
         if (version !== 2) {
-          const { status, stderr } = run(
-            cfsctl,
-            'mkcomposefs',
-            '--from-file',
-            `--min-version=${version}`,
-            dumpFile,
-            theirFile,
-          );
-          assert.equal(status, 0, stderr);
-          assert.ok(readFileSync(theirFile).equals(image), `seed ${seed}, version ${version}`);
+          assert.ok(imageOfCfsctl(version).equals(image), `seed ${seed}, version ${version}`);
         }
         writeFileSync(ourFile, image);
         const { status, stdout, stderr } = run(cfsctl, 'composefs-info', 'dump', ourFile);
@@ -84,17 +82,8 @@ test(
       const tree = randomTree({ seed, inodes: 100, forRust: true, whiteouts: true, oddXattrs: true });
       writeFileSync(dumpFile, formatDump(tree), 'latin1');
       for (const version of [0, 1] as const) {
-        const { status, stderr } = run(
-          cfsctl,
-          'mkcomposefs',
-          '--from-file',
-          `--min-version=${version}`,
-          dumpFile,
-          theirFile,
-        );
-        assert.equal(status, 0, stderr);
         const image = writeImage(tree, { version, dialect: 'composefs-rs' });
-        assert.ok(readFileSync(theirFile).equals(image), `seed ${seed}, version ${version}`);
+        assert.ok(imageOfCfsctl(version).equals(image), `seed ${seed}, version ${version}`);
       }
     }
   },

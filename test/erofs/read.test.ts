@@ -10,6 +10,7 @@ import { writeImage } from '../../src/erofs/write.ts';
 import { formatDump } from '../../src/tree/dumpfile-format.ts';
 import { parseDump } from '../../src/tree/dumpfile-parse.ts';
 import { fuzzRuns } from '../fuzz-runs.ts';
+import { onlyCfsErrors } from '../only-cfs-errors.ts';
 import { randomTree } from './random-tree.ts';
 
 const fixture = (path: string): Buffer => readFileSync(new URL(`../../fixtures/${path}`, import.meta.url));
@@ -100,14 +101,6 @@ test('readImage() rejects more than 1 GiB and less than a block', () => {
 /** Mostly no cut. */
 const cutAt = (length: number): fc.Arbitrary<number> =>
   fc.oneof({ weight: 9, arbitrary: fc.constant(length) }, { weight: 1, arbitrary: fc.nat(length) });
-
-function onlyCfsErrors(run: () => unknown): void {
-  try {
-    run();
-  } catch (error) {
-    if (!(error instanceof CfsError)) throw error;
-  }
-}
 
 test('readImage() of random bytes behind valid headers throws nothing but CfsError', () => {
   fc.assert(

@@ -6,7 +6,7 @@ import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writ
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { after, before, describe, test, type TestContext } from 'node:test';
+import { after, before, describe, test } from 'node:test';
 import { DeltaFileSource } from '../../ostree/delta/file-source.ts';
 import { Compression, deltaFolder, Op } from '../../ostree/delta/format.ts';
 import { openHttpSource } from '../../ostree/http/source.ts';
@@ -26,22 +26,12 @@ import {
   type PartFacts,
 } from '../ostree/delta/handmade-delta.ts';
 import { goldenPath } from '../ostree/golden.ts';
-import { FaultyServer, type Fault, type SeenRequest } from '../ostree/http/faulty-server.ts';
-import { quick } from '../ostree/http/open-transport.ts';
+import { FaultyServer } from '../ostree/http/faulty-server.ts';
+import { quick, serveFolder } from '../ostree/http/open-transport.ts';
 import { ostree } from '../ostree/real-ostree.ts';
 import { freshPath, freshRepository } from '../repository/support.ts';
 import { HandmadeCommits } from './handmade-commit.ts';
 import { assertClean, expected, fixture, pull, visible } from './support.ts';
-
-async function serve(
-  t: TestContext,
-  files: string,
-  fault?: (request: SeenRequest) => Fault | undefined,
-): Promise<FaultyServer> {
-  const server = await FaultyServer.start({ files, ...(fault === undefined ? {} : { fault }) });
-  t.after(() => server[Symbol.asyncDispose]());
-  return server;
-}
 
 function pullOver(path: string, url: string, name: string, options: PullOptions = {}): Promise<PullResult> {
   return pull(path, openHttpSource(url, quick), name, options);
@@ -63,7 +53,7 @@ describe('pullCommit() by the golden deltas', () => {
         const path = freshRepository();
         const base = from && expected.commits[from]!;
         if (base !== undefined) await pull(path, goldenPath, base);
-        const server = await serve(t, goldenPath);
+        const server = await serveFolder(t, goldenPath);
         const result = await pullOver(path, server.url, expected.commits[to]!, { deltas: 'required', threads });
         assert.deepEqual(ids(result), ids(await pull(freshRepository(), goldenPath, expected.commits[to]!)));
         assert.equal(result.delta?.name, base === undefined ? expected.commits[to] : `${base}-${expected.commits[to]}`);
@@ -78,7 +68,7 @@ describe('pullCommit() by the golden deltas', () => {
     const [from, to] = [expected.commits['1']!, expected.commits['2']!];
     const path = freshRepository();
     await pull(path, goldenPath, from);
-    const server = await serve(t, goldenPath);
+    const server = await serveFolder(t, goldenPath);
     await pullOver(path, server.url, to, { deltas: 'required' });
     assert.deepEqual(
       server.requests.filter((request) => request.path.endsWith('/superblock')).map((request) => request.path),
@@ -87,7 +77,7 @@ describe('pullCommit() by the golden deltas', () => {
   });
 
   test('asks for nothing of a commit that is stored', async (t) => {
-    const server = await serve(t, goldenPath);
+    const server = await serveFolder(t, goldenPath);
     const path = freshRepository();
     await pullOver(path, server.url, expected.commits['3']!);
     server.requests.length = 0;
@@ -122,7 +112,7 @@ describe('pullCommit() by the golden deltas', () => {
   });
 
   test('says that there is none for a commit, if one is required', async (t) => {
-    const server = await serve(t, goldenPath);
+    const server = await serveFolder(t, goldenPath);
     await assert.rejects(pullOver(freshRepository(), server.url, expected.commits['1']!, { deltas: 'required' }), {
       code: 'NOT_FOUND',
       message: /Static deltas required, but none found/,
@@ -191,7 +181,7 @@ describe('pullCommit() by deltas that ostree makes', { skip: needs('ostree', 'ro
         return path;
       };
 
-      const server = await serve(t, copy);
+      const server = await serveFolder(t, copy);
       const path = start();
       const result = await pullOver(path, server.url, second, { deltas: 'required', threads: 2 });
       assert.deepEqual(ids(result), wanted);
@@ -327,7 +317,7 @@ describe('pullCommit() past wrong deltas', () => {
     for (const threads of [1, 2]) {
       test(`refuses ${name}, and fetches objects instead, with ${threads} threads`, async (t) => {
         const copy = withDelta(facts);
-        const server = await serve(t, copy);
+        const server = await serveFolder(t, copy);
         const path = freshRepository();
         using repository = await Repository.open(path);
         const seen = visible(repository);
@@ -352,7 +342,7 @@ describe('pullCommit() past wrong deltas', () => {
   }
 
   test('refuses a superblock that is not the one that the summary lists', async (t) => {
-    const server = await serve(t, goldenPath, ({ path }) =>
+    const server = await serveFolder(t, goldenPath, ({ path }) =>
       path.endsWith('/superblock') ? { kind: 'wrong-bytes' } : undefined,
     );
     const path = freshRepository();
@@ -372,7 +362,9 @@ describe('pullCommit() past wrong deltas', () => {
     { kind: 'cut', after: 100 },
   ] as const) {
     test(`fetches objects where parts answer ${JSON.stringify(fault)}`, async (t) => {
-      const server = await serve(t, goldenPath, ({ path }) => (/deltas\/.*\/\d+$/.test(path) ? fault : undefined));
+      const server = await serveFolder(t, goldenPath, ({ path }) =>
+        /deltas\/.*\/\d+$/.test(path) ? fault : undefined,
+      );
       const to = expected.commits['3']!;
       const notes: string[] = [];
       const result = await pullOver(freshRepository(), server.url, to, { onNote: (note) => void notes.push(note) });
@@ -382,7 +374,7 @@ describe('pullCommit() past wrong deltas', () => {
   }
 
   test('fetches a part again where it was cut off', async (t) => {
-    const server = await serve(t, goldenPath, ({ path, nth }) =>
+    const server = await serveFolder(t, goldenPath, ({ path, nth }) =>
       /deltas\/.*\/\d+$/.test(path) && nth === 0 ? { kind: 'cut', after: 100 } : undefined,
     );
     const result = await pullOver(freshRepository(), server.url, expected.commits['3']!, { deltas: 'required' });
@@ -403,7 +395,7 @@ describe('pullCommit() past wrong deltas', () => {
       async (t) => {
         bomb ??= packBomb();
         const facts = withPart({ file: bomb, unpackedSize });
-        const server = await serve(t, withDelta(facts));
+        const server = await serveFolder(t, withDelta(facts));
         await assert.rejects(
           pullOver(freshRepository(), server.url, commit, { deltas: 'required' }),
           unpackedSize === 0

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { copyFileSync, mkdirSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { before, describe, test, type TestContext } from 'node:test';
+import { before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Variant } from '../../gvariant/src/value.ts';
 import type { OstreeChecksum } from '../../ostree/checksum.ts';
@@ -14,21 +14,13 @@ import { needs } from '../needs.ts';
 import { makeCertificates } from '../ostree/http/certificates.ts';
 import { FaultyServer, randomFaults, type Fault, type SeenRequest } from '../ostree/http/faulty-server.ts';
 import { startNginx } from '../../bench/nginx.ts';
-import { noise, quick } from '../ostree/http/open-transport.ts';
+import { noise, quick, serveFolder } from '../ostree/http/open-transport.ts';
 import { goldenPath } from '../ostree/golden.ts';
 import { freshPath, freshRepository } from '../repository/support.ts';
 import { HandmadeCommits } from './handmade-commit.ts';
 import { assertClean, expected, goldenNames, pull, visible } from './support.ts';
 
 const os = 'golden/x86_64/os';
-
-type ChooseFault = (request: SeenRequest) => Fault | undefined;
-
-async function serve(t: TestContext, path: string, fault?: ChooseFault): Promise<FaultyServer> {
-  const server = await FaultyServer.start({ files: path, ...(fault === undefined ? {} : { fault }) });
-  t.after(() => server[Symbol.asyncDispose]());
-  return server;
-}
 
 function pullFrom(
   path: string,
@@ -51,7 +43,7 @@ describe('pullCommit() over HTTP', () => {
     for (const place of ['heads', 'remotes/origin', 'mirrors/org.example.Os']) {
       made.ref(`${place}/os`, boundTo(`${place}/os`));
       made.ref(`${place}/other`, boundTo('other'));
-      const { url } = await serve(t, made.path);
+      const { url } = await serveFolder(t, made.path);
       const path = freshRepository();
       assert.equal((await pullFrom(path, url, `${place}/os`)).ref, `${place}/os`);
       const message = new RegExp(`no requested ref ‘${place}/other’ in ref binding metadata \\(‘other’\\)`);
@@ -62,7 +54,7 @@ describe('pullCommit() over HTTP', () => {
   for (const name of goldenNames) {
     test(`gives the golden commit ${name} the same ids as from disk`, async (t) => {
       const commit = expected.commits[name]!;
-      const server = await serve(t, goldenPath);
+      const server = await serveFolder(t, goldenPath);
       const path = freshRepository();
       const result = await pullFrom(path, server.url, commit);
       assert.deepEqual(result, await pull(freshRepository(), goldenPath, commit));
@@ -76,7 +68,7 @@ describe('pullCommit() over HTTP', () => {
   }
 
   test('fetches only what is new, without a ref in common', async (t) => {
-    const server = await serve(t, goldenPath);
+    const server = await serveFolder(t, goldenPath);
     const path = freshRepository();
     // The newest first: the older commit is neither its parent nor of its ref.
     await pullFrom(path, server.url, expected.commits['3']!);
@@ -96,7 +88,7 @@ describe('pullCommit() over HTTP', () => {
       (_, i) => [`f${i + 1000}`, source.file(Buffer.alloc(20 + 37 * i, `${i} `))] as const,
     );
     const commit = source.commitFiles(...files);
-    const server = await serve(t, source.path);
+    const server = await serveFolder(t, source.path);
     const result = await pullFrom(freshRepository(), server.url, commit, { threads: 2 });
     assert.deepEqual(result, await pull(freshRepository(), source.path, commit));
     assert(server.mostConnections <= 16, `${server.mostConnections} connections`);
@@ -106,7 +98,7 @@ describe('pullCommit() over HTTP', () => {
     using source = new HandmadeCommits();
     const files = [1, 3, 9].map((size) => [`f${size}`, source.file(noise(size << 20, size))] as const);
     const commit = source.commitFiles(...files);
-    const server = await serve(t, source.path);
+    const server = await serveFolder(t, source.path);
     const result = await pullFrom(freshRepository(), server.url, commit);
     assert.deepEqual(result, await pull(freshRepository(), source.path, commit));
     const spools = readdirSync('/proc/self/fd').filter((fd) => linkOf(fd).includes('.cfs-spool-'));
@@ -120,7 +112,7 @@ describe('pullCommit() over HTTP', () => {
       { kind: 'status', status: 503 },
       { kind: 'status', status: 500 },
     ];
-    const server = await serve(t, goldenPath, randomFaults(7, 0.5, faults));
+    const server = await serveFolder(t, goldenPath, randomFaults(7, 0.5, faults));
     const path = freshRepository();
     const result = await pullFrom(path, server.url, os, {}, { retries: 15, backoff: 1, backoffMax: 5 });
     assert.deepEqual(result, await pull(freshRepository(), goldenPath, os));
@@ -140,10 +132,10 @@ describe('pullCommit() over HTTP', () => {
       const files = Array.from({ length: 30 }, (_, i) => [`f${i}`, source.file(noise(100 + 9000 * i, i))] as const);
       const commit = source.commitFiles(...files);
       copyFileSync(source.pathOf('file', files[3]![1]), join(source.path, 'swapped'));
-      const bad = await serve(t, source.path, ({ path }) =>
+      const bad = await serveFolder(t, source.path, ({ path }) =>
         /\.(filez|dirtree|dirmeta|commit)$/.test(path) ? fault : undefined,
       );
-      const good = await serve(t, source.path);
+      const good = await serveFolder(t, source.path);
       const both = new HttpSource({ kind: 'http', bases: [bad.url, good.url], transport: { ...quick, retries: 0 } });
       const path = freshRepository();
       const result = await pull(path, both, commit, { deltas: 'never' });
@@ -167,7 +159,7 @@ describe('pullCommit() over HTTP', () => {
   ];
   for (const [name, suffix, fault, code] of damages) {
     test(`refuses ${name}, and nothing is visible then`, async (t) => {
-      const server = await serve(t, goldenPath, ({ path }) => (path.endsWith(suffix) ? fault : undefined));
+      const server = await serveFolder(t, goldenPath, ({ path }) => (path.endsWith(suffix) ? fault : undefined));
       const path = freshRepository();
       using repository = await Repository.open(path);
       const seen = visible(repository);
@@ -185,7 +177,7 @@ describe('pullCommit() over HTTP', () => {
     const commit = source.commitFiles(['file', file]);
     const stored = source.pathOf('file', file);
     const bytes = readFileSync(stored);
-    const server = await serve(t, source.path);
+    const server = await serveFolder(t, source.path);
     for (const length of [bytes.length - 1, bytes.length - 10, 20, 7, 0]) {
       writeFileSync(stored, bytes.subarray(0, length));
       await assert.rejects(pullFrom(freshRepository(), server.url, commit), (error: Error & { code?: string }) => {
@@ -199,7 +191,7 @@ describe('pullCommit() over HTTP', () => {
   for (const suffix of ['/config', '.dirtree', '.filez']) {
     test(`ends soon when it is cancelled while it waits for *${suffix}`, async (t) => {
       const stalled = ({ path }: SeenRequest): boolean => `/${path}`.endsWith(suffix);
-      const server = await serve(t, goldenPath, (request) => (stalled(request) ? { kind: 'stall' } : undefined));
+      const server = await serveFolder(t, goldenPath, (request) => (stalled(request) ? { kind: 'stall' } : undefined));
       const path = freshRepository();
       const controller = new AbortController();
       const reason = new Error('enough');

@@ -2,11 +2,12 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { CfsError, FormatError } from '../../bytes/errors.ts';
+import { FormatError } from '../../bytes/errors.ts';
 import { formatDump } from '../../src/tree/dumpfile-format.ts';
 import { DumpParser, parseDump } from '../../src/tree/dumpfile-parse.ts';
 import { randomTree } from '../erofs/random-tree.ts';
 import { fuzzRuns } from '../fuzz-runs.ts';
+import { onlyCfsErrors } from '../only-cfs-errors.ts';
 
 const ROOT = '/ 0 40755 2 0 0 0 0.0 - - -\n';
 const DIGEST = 'ab'.repeat(32);
@@ -161,14 +162,6 @@ test('parseDump() gives random trees back that formatDump() wrote', () => {
     assert.equal(parse(text), text);
   }
 });
-
-function onlyCfsErrors(run: () => unknown): void {
-  try {
-    run();
-  } catch (error) {
-    if (!(error instanceof CfsError)) throw error;
-  }
-}
 
 test('parseDump() of random bytes throws nothing but CfsError', () => {
   fc.assert(

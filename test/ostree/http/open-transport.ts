@@ -1,4 +1,4 @@
-/** A transport with times that suit tests. It ends with the test. */
+/** A transport with times that suit tests, and servers. They end with the test. */
 import type { TestContext } from 'node:test';
 import type { TransportOptions } from '../../../ostree/http/options.ts';
 import { Transport } from '../../../ostree/http/transport.ts';
@@ -26,6 +26,17 @@ export async function openServer(
 ): Promise<FaultyServer> {
   const contents = Object.entries(files).map(([path, body]) => [path, Buffer.from(body)] as const);
   const server = await FaultyServer.start({ files: new Map(contents), ...options });
+  t.after(() => server[Symbol.asyncDispose]());
+  return server;
+}
+
+/** Serves a folder. */
+export async function serveFolder(
+  t: TestContext,
+  folder: string,
+  fault?: ServerOptions['fault'],
+): Promise<FaultyServer> {
+  const server = await FaultyServer.start({ files: folder, ...(fault === undefined ? {} : { fault }) });
   t.after(() => server[Symbol.asyncDispose]());
   return server;
 }

@@ -12,7 +12,7 @@ import { openSource } from '../../../ostree/open-source.ts';
 import { goldenPath } from '../golden.ts';
 import { contentOf, testSource } from '../source-contract.ts';
 import { FaultyServer, type Fault } from './faulty-server.ts';
-import { noise, openServer, quick } from './open-transport.ts';
+import { noise, openServer, quick, serveFolder } from './open-transport.ts';
 
 const os = 'golden/x86_64/os';
 const parent = '9e66836a721c83ccd4b6c2dfb1afd92b7b5d148435a37a095180ca7c4afae863';
@@ -22,16 +22,6 @@ function openAt(t: TestContext, server: FaultyServer, options: TransportOptions 
   const source = openHttpSource(server.url, { ...quick, ...options });
   t.after(() => source.close());
   return source;
-}
-
-async function serve(
-  t: TestContext,
-  path = goldenPath,
-  fault?: (path: string) => Fault | undefined,
-): Promise<FaultyServer> {
-  const server = await FaultyServer.start({ files: path, fault: ({ path: asked }) => fault?.(asked) });
-  t.after(() => server[Symbol.asyncDispose]());
-  return server;
 }
 
 const config = '[core]\nrepo_version=1\nmode=archive-z2\n';
@@ -56,7 +46,7 @@ const html: Fault = { kind: 'html' };
 
 describe('HttpSource.resolveRef()', () => {
   test('fetches config and summary once', async (t) => {
-    const server = await serve(t);
+    const server = await serveFolder(t, goldenPath);
     const source = openAt(t, server);
     await source.resolveRef(os);
     await source.resolveRef('golden/plain');
@@ -65,7 +55,10 @@ describe('HttpSource.resolveRef()', () => {
   });
 
   test('reads refs/heads where there is no summary', async (t) => {
-    const source = openAt(t, await serve(t, goldenPath, (path) => (path.startsWith('summary') ? missing : undefined)));
+    const source = openAt(
+      t,
+      await serveFolder(t, goldenPath, ({ path }) => (path.startsWith('summary') ? missing : undefined)),
+    );
     assert.equal(await source.resolveRef(`${os}^`), parent);
     await assert.rejects(source.resolveRef('no/such'), { code: 'NOT_FOUND', message: /list-refs http:/ });
     await assert.rejects(source.listRefs(), { code: 'NOT_FOUND', message: /neither a summary nor/ });
@@ -127,8 +120,8 @@ describe('HttpSource.resolveRef()', () => {
   }
 
   test('reads the summary of another mirror where one gives a page', async (t) => {
-    const portal = await serve(t, goldenPath, (path) => (path === 'summary' ? html : undefined));
-    const good = await serve(t);
+    const portal = await serveFolder(t, goldenPath, ({ path }) => (path === 'summary' ? html : undefined));
+    const good = await serveFolder(t, goldenPath);
     const source = new HttpSource({ kind: 'http', bases: [portal.url, good.url], transport: quick });
     t.after(() => source.close());
     assert.equal(await source.resolveRef(`${os}^`), parent);
@@ -229,6 +222,6 @@ describe('HttpSource.openFile()', () => {
 });
 
 test('HttpSource.readObject() refuses more than 128 MiB', async (t) => {
-  const server = await serve(t, goldenPath, () => ({ kind: 'endless' }));
+  const server = await serveFolder(t, goldenPath, () => ({ kind: 'endless' }));
   await assert.rejects(openAt(t, server).readObject('dirtree', parseChecksum(parent)), { code: 'LIMIT' });
 });
