@@ -28,12 +28,7 @@ export class Origins {
     this.#settings = settings;
   }
 
-  /** The one that was opened already. */
-  get(origin: string): Origin | undefined {
-    return this.#origins.get(origin);
-  }
-
-  async open(name: string): Promise<Origin> {
+  get(name: string): Origin {
     let origin = this.#origins.get(name);
     if (origin === undefined) {
       origin = this.#open(new URL(name));

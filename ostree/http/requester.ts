@@ -82,7 +82,7 @@ export class Requester {
     own: Readonly<Record<string, string>>,
     receiver: Receiver,
   ): Promise<Head | undefined> {
-    const server = this.#origins.get(origin) ?? (await this.#origins.open(origin));
+    const server = this.#origins.get(origin);
     const { lane } = server;
     const wait = lane.enter(signal, attempt);
     if (wait !== undefined) await wait;
