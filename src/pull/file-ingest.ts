@@ -13,9 +13,8 @@ import type { OstreeChecksum } from '../../ostree/checksum.ts';
 import { toArchiveHeader } from '../../ostree/file-header.ts';
 import { inlineLimit } from '../commit/content.ts';
 import type { ObjectWriter } from '../repository/object-writer.ts';
-import { VerityHasher } from '../verity/digest.ts';
+import { ContentHash } from '../verity/content-hash.ts';
 import type { HashAlgorithm, ObjectId } from '../verity/object-id.ts';
-import { sha256Stream } from '../verity/stream-hash.ts';
 import { Inflater } from './inflate.ts';
 import { libdeflate } from './libdeflate.ts';
 
@@ -51,8 +50,7 @@ export class FileIngest {
   readonly #writer: ObjectWriter;
   readonly #inlineLimit: number;
   readonly #inflater = new Inflater();
-  readonly #sha256 = sha256Stream();
-  readonly #verity: VerityHasher;
+  readonly #hash: ContentHash;
   readonly #inflateWhole = libdeflate();
   readonly #small = Buffer.allocUnsafeSlow(PIECE_SIZE);
   /** For files that are inflated at once; grows. */
@@ -74,7 +72,7 @@ export class FileIngest {
     this.#writer = writer;
     this.#onBytes = onBytes;
     this.#inlineLimit = inlineLimit(algorithm);
-    this.#verity = new VerityHasher(algorithm);
+    this.#hash = new ContentHash(algorithm);
   }
 
   /** True if content of this size becomes an object. */
@@ -90,9 +88,7 @@ export class FileIngest {
     this.#used = 0;
     this.#total = 0;
     this.#ended = !file.deflated;
-    this.#sha256.reset();
-    this.#sha256.update(file.hashedHeader);
-    this.#verity.reset();
+    this.#hash.start(file.hashedHeader);
     if (file.deflated) this.#inflater.reset();
   }
 
@@ -159,7 +155,8 @@ export class FileIngest {
     if (!this.#ended) throw this.#invalid('the deflate stream is cut short');
     if (this.#total !== file.size) throw this.#invalid(`${this.#total} bytes, but ${file.size} are declared`);
     this.#digestPiece();
-    const actual = toHex(this.#sha256.digest());
+    const { sha256, verity } = this.#hash.digest();
+    const actual = toHex(sha256);
     if (actual !== file.checksum) throw new ChecksumError(`file object ${file.checksum}`, file.checksum, actual);
 
     this.#onBytes(this.#used);
@@ -171,8 +168,7 @@ export class FileIngest {
       data.set(this.#piece.subarray(0, this.#used), header.length);
       return { data, object: undefined, how: 'inline' };
     }
-    const object = this.#verity.digest();
-    return { data: header, object, how: this.#store(object, file) };
+    return { data: header, object: verity, how: this.#store(verity, file) };
   }
 
   /** Drops what was written of a file that is not to be finished. */
@@ -211,8 +207,7 @@ export class FileIngest {
   #digestPiece(): void {
     for (let offset = 0; offset < this.#used; offset += PIECE_SIZE) {
       const length = Math.min(PIECE_SIZE, this.#used - offset);
-      this.#sha256.update(this.#piece, offset, length);
-      this.#verity.update(this.#piece.subarray(offset, offset + length));
+      this.#hash.update(this.#piece.subarray(offset, offset + length));
     }
   }
 

@@ -60,7 +60,13 @@ export class VerityHasher {
     }
   }
 
-  update(data: Uint8Array): void {
+  /** What came after the last whole block; valid until the next call. */
+  get rest(): Uint8Array {
+    return this.#partial.subarray(0, this.#partialUsed);
+  }
+
+  /** @param hash digests whole blocks of the data, in order. */
+  update(data: Uint8Array, hash = this.#hash): void {
     this.#size += data.length;
     let offset = 0;
     if (this.#partialUsed > 0) {
@@ -72,7 +78,7 @@ export class VerityHasher {
       this.#partialUsed = 0;
     }
     const blocks = Math.floor((data.length - offset) / BLOCK_SIZE);
-    if (blocks > 0) this.#hashInto(0, data, offset, blocks);
+    if (blocks > 0) this.#hashInto(0, data, offset, blocks, hash);
     offset += blocks * BLOCK_SIZE;
     if (offset < data.length) {
       this.#partial.set(data.subarray(offset));
@@ -80,11 +86,14 @@ export class VerityHasher {
     }
   }
 
-  /** Ends the data and gives its digest. Only `reset()` may follow. */
-  digest(): ObjectId {
+  /**
+   * Ends the data and gives its digest. Only `reset()` may follow.
+   * @param hash digests the last block, if it is not a whole one: zeros fill it up.
+   */
+  digest(hash = this.#hash): ObjectId {
     if (this.#partialUsed > 0) {
       this.#partial.fill(0, this.#partialUsed);
-      this.#hashInto(0, this.#partial, 0, 1);
+      this.#hashInto(0, this.#partial, 0, 1, hash);
     }
     const encoded = new Uint8Array(BLOCK_SIZE);
     descriptor.write(viewOf(encoded), 0, {
@@ -112,11 +121,11 @@ export class VerityHasher {
   }
 
   /** Hashes `count` blocks of `data` into level `i`, and full blocks of that level into the next. */
-  #hashInto(i: number, data: Uint8Array, offset: number, count: number): void {
+  #hashInto(i: number, data: Uint8Array, offset: number, count: number, hash = this.#hash): void {
     const level = this.#level(i);
     for (let done = 0; done < count;) {
       const batch = Math.min(count - done, (BLOCK_SIZE - level.used) / this.#hashSize);
-      this.#hash(data, offset + done * BLOCK_SIZE, BLOCK_SIZE, batch, level.block, level.used);
+      hash(data, offset + done * BLOCK_SIZE, BLOCK_SIZE, batch, level.block, level.used);
       done += batch;
       level.used += batch * this.#hashSize;
       level.count += batch;
