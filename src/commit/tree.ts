@@ -20,7 +20,7 @@ import {
 } from '../tree/tree.ts';
 import type { OstreeChecksum } from '../../ostree/checksum.ts';
 import type { DirMeta } from '../../ostree/dirmeta.ts';
-import { decodeArchiveHeader, isSymlinkMode } from '../../ostree/file-header.ts';
+import { decodeArchiveHeader, isSymlinkMode, type FileHeader } from '../../ostree/file-header.ts';
 import type { StoredObject } from './content.ts';
 import type { CommitGraph } from './graph.ts';
 import { missingObject } from './partial.ts';
@@ -60,10 +60,60 @@ function entryName(name: string, checksum: OstreeChecksum): ByteString {
   return bytes;
 }
 
+/** Files without xattrs have one of few owners and modes: below this, a number tells both owner and mode. */
+const MAX_SHARED_OWNER = 0x1_0000;
+
+/** The inodes of one tree's files, which can be made before the tree is. */
+export class FileInodes {
+  readonly #inodes = new Map<OstreeChecksum, Inode>();
+  readonly #stats = new Map<number, Stat>();
+
+  /** @throws FormatError for data that do not fit their header; CfsError LIMIT for what no image can hold. */
+  make(checksum: OstreeChecksum, { data, object }: StoredObject): Inode {
+    const { header, size, length } = decodeArchiveHeader(data, checksum);
+    const made = this.#stat(header, checksum);
+    const problem = (text: string): FormatError => new FormatError(`stored file ${checksum}`, 'content', text, length);
+    let inode: Inode;
+    if (object !== undefined) {
+      if (data.length > length) throw problem('an object, and inline content too');
+      if (isSymlinkMode(header.mode)) throw problem('a symlink with an object');
+      inode = externalFile(made, size, object, objectPayload(object), 0);
+    } else {
+      const content = data.subarray(length);
+      if (content.length !== size) throw problem(`${content.length} inline bytes, but ${size} are declared`);
+      inode = isSymlinkMode(header.mode)
+        ? symlink(made, byteString(header.symlinkTarget), 0)
+        : inlineFile(made, content, 0);
+    }
+    this.#inodes.set(checksum, inode);
+    return inode;
+  }
+
+  get(checksum: OstreeChecksum): Inode | undefined {
+    return this.#inodes.get(checksum);
+  }
+
+  /** For a file that turned out not to be there. */
+  forget(checksum: OstreeChecksum): void {
+    this.#inodes.delete(checksum);
+  }
+
+  #stat(header: FileHeader, checksum: OstreeChecksum): Stat {
+    const { mode, uid, gid, xattrs } = header;
+    if (xattrs.length > 0 || uid >= MAX_SHARED_OWNER || gid >= MAX_SHARED_OWNER)
+      return stat(header, `file ${checksum}`);
+    const key = (uid * MAX_SHARED_OWNER + gid) * (PERMISSION_BITS + 1) + (mode & PERMISSION_BITS);
+    let known = this.#stats.get(key);
+    if (known === undefined) this.#stats.set(key, (known = stat(header, `file ${checksum}`)));
+    return known;
+  }
+}
+
 /**
  * Builds the tree.
  * @param file gives what the commit stream holds of a file.
  * @param path an absolute path: the directory there becomes the root.
+ * @param inodes of files that were looked at already, for this tree alone.
  * @throws FormatError for a file whose data do not fit its header; NotFoundError for a path that is no directory; CfsError PARTIAL
  *   for what a partial commit lacks, LIMIT for what no image can hold.
  */
@@ -71,9 +121,9 @@ export function commitTree(
   graph: CommitGraph,
   file: (checksum: OstreeChecksum) => StoredObject | undefined,
   path = '/',
+  inodes = new FileInodes(),
 ): Directory {
   const stats = new Map<OstreeChecksum, Stat>();
-  const inodes = new Map<OstreeChecksum, Inode>();
 
   const directoryStat = (meta: OstreeChecksum): Stat => {
     let known = stats.get(meta);
@@ -84,14 +134,10 @@ export function commitTree(
     return known;
   };
   const fileInode = (checksum: OstreeChecksum): Inode => {
-    const known = inodes.get(checksum);
-    if (known !== undefined) {
-      known.nlink++;
-      return known;
-    }
-    const made = makeInode(checksum, file(checksum) ?? missingObject(graph, 'file', checksum));
-    inodes.set(checksum, made);
-    return made;
+    const inode =
+      inodes.get(checksum) ?? inodes.make(checksum, file(checksum) ?? missingObject(graph, 'file', checksum));
+    inode.nlink++;
+    return inode;
   };
 
   const top = findDirectory(graph, path);
@@ -117,18 +163,4 @@ function findDirectory(graph: CommitGraph, path: string): DirectoryEntry {
   if (found?.kind === 'unknown') return missingObject(graph, 'dirtree', found.tree);
   const problem = found === undefined ? `has no directory ${path}` : `has a file at ${path}, no directory`;
   throw new NotFoundError(`Commit ${graph.checksum} ${problem}`, { commit: graph.checksum, path });
-}
-
-function makeInode(checksum: OstreeChecksum, { data, object }: StoredObject): Inode {
-  const { header, size, length } = decodeArchiveHeader(data, checksum);
-  const content = data.subarray(length);
-  const made = stat(header, `file ${checksum}`);
-  const problem = (text: string): FormatError => new FormatError(`stored file ${checksum}`, 'content', text, length);
-  if (object !== undefined) {
-    if (content.length > 0) throw problem('an object, and inline content too');
-    if (isSymlinkMode(header.mode)) throw problem('a symlink with an object');
-    return externalFile(made, size, object, objectPayload(object));
-  }
-  if (content.length !== size) throw problem(`${content.length} inline bytes, but ${size} are declared`);
-  return isSymlinkMode(header.mode) ? symlink(made, byteString(header.symlinkTarget)) : inlineFile(made, content);
 }

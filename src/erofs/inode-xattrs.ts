@@ -60,7 +60,9 @@ export function planXattrs(walk: Walk, version: ImageVersion, rules: Rules): Ino
     if (node.kind === 'file' && isExternal(node, rules)) {
       const external = table.external(node.digest, redirectPath(node, rules));
       // `concat` makes an array without room for more, of which there may be millions.
-      set = table.set(rules.e2 ? external.concat(own.pairs) : own.pairs.concat(external));
+      set = table.set(
+        own.pairs.length === 0 ? external : rules.e2 ? external.concat(own.pairs) : own.pairs.concat(external),
+      );
     } else if (node.kind === 'directory') {
       const markers = rules.e2
         ? []

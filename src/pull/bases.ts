@@ -5,6 +5,7 @@ import type { StoredObject } from '../commit/content.ts';
 import type { CommitGraph } from '../commit/graph.ts';
 import { findBase, findCommit, type StoredCommit } from '../commit/stored.ts';
 import { inspectStoredFile } from '../commit/stored-file.ts';
+import { FileInodes } from '../commit/tree.ts';
 import type { ObjectIndex } from '../repository/object-index.ts';
 import type { ObjectWriter } from '../repository/object-writer.ts';
 import type { Repository } from '../repository/repository.ts';
@@ -122,6 +123,13 @@ export class Bases {
 /** Tells which objects are there. */
 export type HeldObjects = Pick<ObjectWriter, 'has'> & Partial<Pick<ObjectWriter, 'hasListed'>>;
 
+export interface Reused {
+  readonly objects: Map<OstreeChecksum, StoredObject>;
+  readonly missing: readonly OstreeChecksum[];
+  /** Of files among the objects, as far as they were made on the way. */
+  readonly inodes: FileInodes;
+}
+
 /**
  * What the bases hold of the commit, and the files that they do not.
  * @param self what is stored of the commit itself: its files are looked at one by one.
@@ -131,28 +139,43 @@ export function reuse(
   bases: Pick<Bases, 'get' | 'getOwn'>,
   held: HeldObjects,
   self: StoredCommit | undefined,
-): { readonly objects: Map<OstreeChecksum, StoredObject>; readonly missing: readonly OstreeChecksum[] } {
+): Reused {
   const objects = new Map<OstreeChecksum, StoredObject>();
   for (const [checksum, data] of graph.objects) objects.set(checksum, { data, object: undefined });
   const missing: OstreeChecksum[] = [];
-  const isListed = self === undefined && graph.files.size > MANY;
+  const inodes = new FileInodes();
+  const isThere =
+    self === undefined && graph.files.size > MANY
+      ? (checksum: OstreeChecksum, known: StoredObject) => isListed(checksum, known, held, inodes)
+      : (checksum: OstreeChecksum, known: StoredObject) => isHeld(checksum, known, held);
   for (const checksum of graph.files) {
     const own = bases.getOwn(checksum);
     const known = own ?? bases.get(checksum);
-    if (known !== undefined && (own !== undefined || isHeld(checksum, known, held, isListed)))
-      objects.set(checksum, known);
+    if (known !== undefined && (own !== undefined || isThere(checksum, known))) objects.set(checksum, known);
     else missing.push(checksum);
   }
-  return { objects, missing };
+  return { objects, missing, inodes };
+}
+
+/** As `isHeld` for one of very many files, of which most have an object, and whose inodes are needed next. */
+function isListed(checksum: OstreeChecksum, stored: StoredObject, held: HeldObjects, inodes: FileInodes): boolean {
+  const { object } = stored;
+  if (object === undefined || held.hasListed === undefined) return isHeld(checksum, stored, held);
+  try {
+    if (held.hasListed(object, inodes.make(checksum, stored).size)) return true;
+    inodes.forget(checksum);
+    return false;
+  } catch (error) {
+    if (error instanceof CfsError) return false;
+    throw error;
+  }
 }
 
 /** True if nothing of the file need be fetched: an inline one has its checksum, the object of another is there. */
-export function isHeld(checksum: OstreeChecksum, stored: StoredObject, held: HeldObjects, isListed = false): boolean {
+export function isHeld(checksum: OstreeChecksum, stored: StoredObject, held: Pick<ObjectWriter, 'has'>): boolean {
   try {
-    const { object } = stored;
     const file = inspectStoredFile(checksum, stored);
-    if (object === undefined) return file.checksum === checksum;
-    return isListed && held.hasListed !== undefined ? held.hasListed(object, file.size) : held.has(object, file.size);
+    return stored.object === undefined ? file.checksum === checksum : held.has(stored.object, file.size);
   } catch (error) {
     if (error instanceof FormatError) return false;
     throw error;

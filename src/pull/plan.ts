@@ -8,6 +8,7 @@ import type { StoredObject } from '../commit/content.ts';
 import type { CommitGraph } from '../commit/graph.ts';
 import { lookUp } from '../commit/graph-path.ts';
 import { commitOfRef, newestCommits, type StoredCommit } from '../commit/stored.ts';
+import type { FileInodes } from '../commit/tree.ts';
 import { selectPaths, WHOLE_TREE, type Selection } from '../commit/subpaths.ts';
 import type { ObjectIndex } from '../repository/object-index.ts';
 import type { Repository } from '../repository/repository.ts';
@@ -57,6 +58,7 @@ export interface CommitPlan extends OpenedCommit {
   readonly graph: CommitGraph;
   /** Its objects that are there: all metadata, and the files that the bases have. */
   readonly objects: Map<OstreeChecksum, StoredObject>;
+  readonly inodes: FileInodes;
   /** The files that have to be fetched. */
   readonly missing: readonly OstreeChecksum[];
   readonly estimate: Estimate;
@@ -126,9 +128,9 @@ export async function planCommit(
     has: (checksum) => self?.content.get(checksum) !== undefined,
   });
   noteAbsent(graph, options);
-  const { objects, missing: lacking } = reuse(graph, bases, held, self);
+  const { objects, missing: lacking, inodes } = reuse(graph, bases, held, self);
   const missing = planned === undefined ? lacking : lacking.filter((checksum) => !planned.has(checksum));
-  return { ...opened, graph, objects, missing, estimate: estimateSizes(opened, graph, missing, options) };
+  return { ...opened, graph, objects, inodes, missing, estimate: estimateSizes(opened, graph, missing, options) };
 }
 
 function selectionOf({ commitMetadataOnly, subpaths = [] }: PullOptions): Selection | undefined {

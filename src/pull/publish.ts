@@ -6,7 +6,7 @@ import type { StoredObject } from '../commit/content.ts';
 import type { CommitGraph } from '../commit/graph.ts';
 import { buildImages, sameImages, storeImages } from '../commit/image.ts';
 import type { StoredCommit } from '../commit/stored.ts';
-import { commitTree } from '../commit/tree.ts';
+import { commitTree, type FileInodes } from '../commit/tree.ts';
 import type { Progress, OnProgress } from '../progress.ts';
 import type { ErofsVersion } from '../repository/metadata.ts';
 import type { Repository } from '../repository/repository.ts';
@@ -23,6 +23,8 @@ interface PublishOptions {
   /** The stored stream, if it holds everything that the new one would: it stays if it names the right images. */
   readonly kept: StoredCommit | undefined;
   readonly erofsVersion?: ErofsVersion | undefined;
+  /** Of files of the commit that were looked at already. */
+  readonly inodes?: FileInodes | undefined;
 }
 
 /** Stores the images and the stream of a commit, and lets the transaction link them. */
@@ -31,7 +33,7 @@ export async function publishCommit(
   transaction: Transaction,
   graph: CommitGraph,
   objects: ReadonlyMap<OstreeChecksum, StoredObject>,
-  { kept, erofsVersion }: PublishOptions,
+  { kept, erofsVersion, inodes }: PublishOptions,
 ): Promise<Publication> {
   const { checksum: commit, partial } = graph;
   const encode = (): ReturnType<typeof encodeCommitStream> =>
@@ -42,7 +44,7 @@ export async function publishCommit(
     return { stream, image: undefined };
   }
   const complete = kept === undefined ? encode() : undefined;
-  const tree = commitTree(graph, (checksum) => objects.get(checksum));
+  const tree = commitTree(graph, (checksum) => objects.get(checksum), '/', inodes);
   const images = buildImages(tree, repository, erofsVersion);
   storeImages(transaction, images);
   const isKept = kept !== undefined && sameImages(kept, images);

@@ -184,7 +184,7 @@ async function pullOne(
   }
   const made = used?.files ?? [];
   const plan = await planCommit(opened, task, transaction.writer);
-  const { graph, objects, missing, metadata } = plan;
+  const { graph, objects, inodes, missing, metadata } = plan;
   const { files, filesFromReference } = await fetchContent(task, transaction, threads, plan);
   for (const [checksum, file] of files) objects.set(checksum, file);
 
@@ -192,6 +192,7 @@ async function pullOne(
   const published = await publishCommit(repository, transaction, graph, objects, {
     kept: used === undefined && metadata.fetched + missing.length === 0 ? opened.self : undefined,
     erofsVersion: options.erofsVersion,
+    inodes,
   });
   return {
     plan,
