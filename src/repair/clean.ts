@@ -1,7 +1,8 @@
 /** What is left when everything was tried: damaged objects and images that nobody needs any more go to `lost+found`. */
-import { closeSync, openSync } from 'node:fs';
+import { closeSync } from 'node:fs';
 import { CfsError, hasCode } from '../../bytes/errors.ts';
 import { imageObjects } from '../erofs/objects.ts';
+import { openRegularFile } from '../linux/regular-file.ts';
 import { listImages } from '../repository/images.ts';
 import { measureFile } from '../repository/measure.ts';
 import { mountedImages } from '../repository/mounted.ts';
@@ -54,14 +55,14 @@ export function moveUnneeded(repository: Repository, damage: Damage, lostFound: 
 
 function isGood(repository: Repository, id: ObjectId): boolean {
   try {
-    const fd = openSync(objectFile(repository, id), 'r');
+    const fd = openRegularFile(objectFile(repository, id));
     try {
       return measureFile(fd, repository.algorithm) === id;
     } finally {
       closeSync(fd);
     }
   } catch (error) {
-    if (isUnreadable(error)) return false;
+    if (error instanceof CfsError || isUnreadable(error)) return false;
     throw error;
   }
 }

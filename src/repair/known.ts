@@ -1,5 +1,5 @@
 /** What the repository itself still knows of OSTree objects: its commit streams, also damaged ones, and the object index. */
-import { closeSync, openSync, readFileSync } from 'node:fs';
+import { closeSync } from 'node:fs';
 import { CfsError, hasCode } from '../../bytes/errors.ts';
 import { toHex } from '../../bytes/hex.ts';
 import { checksumOf, type OstreeChecksum } from '../../ostree/checksum.ts';
@@ -8,6 +8,7 @@ import { decodeCommitStream, streamName } from '../commit/commit-stream.ts';
 import type { CommitContent, StoredObject } from '../commit/content.ts';
 import { findCommit, newestCommits } from '../commit/stored.ts';
 import { inspectStoredFile } from '../commit/stored-file.ts';
+import { openRegularFile, readRegularFile } from '../linux/regular-file.ts';
 import { ObjectIndex } from '../repository/object-index.ts';
 import { hasIndex } from '../repository/index-database.ts';
 import { readPieces } from '../repository/measure.ts';
@@ -114,7 +115,7 @@ export class KnownObjects implements Disposable {
     try {
       const id = findStream(this.#repository, streamName(commit));
       if (id === undefined) return undefined;
-      const bytes = readFileSync(objectFile(this.#repository, id));
+      const bytes = readRegularFile(objectFile(this.#repository, id));
       return decodeCommitStream(bytes, this.#repository.algorithm, commit).content;
     } catch (error) {
       if (!(error instanceof CfsError) && !isUnreadable(error)) throw error;
@@ -140,7 +141,7 @@ export class KnownObjects implements Disposable {
     const hash = this.#hash;
     hash.reset();
     hash.update(decodeSizedHeader(header, checksum).hashedHeader);
-    const fd = openSync(objectFile(this.#repository, object), 'r');
+    const fd = openRegularFile(objectFile(this.#repository, object));
     try {
       for (const piece of readPieces(fd)) hash.update(piece);
     } finally {

@@ -2,7 +2,6 @@
  * Rebuilds one commit: what is there of it stays, the rest comes from the first source that has it. What nobody has makes it a partial
  * commit. Its image is built anew. Refs stay as they are, since they name the commit.
  */
-import { readFileSync } from 'node:fs';
 import type { OstreeChecksum } from '../../ostree/checksum.ts';
 import { CfsError, hasCode, NotFoundError } from '../../bytes/errors.ts';
 import { readImageHeader } from '../erofs/read-header.ts';
@@ -10,6 +9,7 @@ import { readCommitGraph, type CommitGraph, type ReadMetadata } from '../commit/
 import { streamName } from '../commit/commit-stream.ts';
 import type { StoredObject } from '../commit/content.ts';
 import { findCommit, type StoredCommit } from '../commit/stored.ts';
+import { readRegularFile } from '../linux/regular-file.ts';
 import type { OnProgress } from '../progress.ts';
 import { contentJob } from '../pull/content-job.ts';
 import { ContentThreads } from '../pull/content-pool.ts';
@@ -101,7 +101,7 @@ function imageVersion(repository: Repository, commit: OstreeChecksum): ErofsVers
   try {
     const image = findCommit(repository, commit)?.image;
     if (image === undefined) return undefined;
-    return readImageHeader(readFileSync(objectFile(repository, image))).version;
+    return readImageHeader(readRegularFile(objectFile(repository, image))).version;
   } catch (error) {
     if (error instanceof CfsError || isUnreadable(error)) return undefined;
     throw error;

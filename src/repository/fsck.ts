@@ -3,12 +3,12 @@
  * image and every ref. Reads only, except that a complete check without findings among the objects settles the doubts that a
  * power failure left (unsynced.ts).
  */
-import { readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { setImmediate as pause } from 'node:timers/promises';
 import { CfsError, hasCode } from '../../bytes/errors.ts';
 import { readChunks, verifyStreamSize, type Splitstream } from '../../splitstream/read.ts';
 import { imageObjects } from '../erofs/objects.ts';
+import { readRegularFile } from '../linux/regular-file.ts';
 import { objectPath, type ObjectId } from '../verity/object-id.ts';
 import { checkJob } from './check-job.ts';
 import { checkObjects } from './check-threads.ts';
@@ -18,6 +18,7 @@ import { linkedObject, type LinkKind } from './layout.ts';
 import { listDirectory, readLink } from './links.ts';
 import type { LockOptions } from './lock.ts';
 import { parseMetadata } from './metadata.ts';
+import { MAX_METADATA_FILE } from './metadata-file.ts';
 import { listObjects, objectAt, objectCount } from './object-table.ts';
 import { objectSize, readObject } from './objects.ts';
 import { exists } from './reachable.ts';
@@ -111,20 +112,15 @@ class Check {
   }
 
   #metadata(): FsckReport['metadata'] {
-    let text: string;
     try {
-      text = readFileSync(join(this.#repository.path, 'meta.json'), 'utf8');
-    } catch (error) {
-      if (hasCode(error, 'ENOENT')) return 'absent';
-      throw error;
-    }
-    try {
+      const text = readRegularFile(join(this.#repository.path, 'meta.json'), MAX_METADATA_FILE).toString();
       const { algorithm } = parseMetadata(text);
       const opened = this.#repository.algorithm;
       if (algorithm === opened) return 'ok';
       const detail = `expected ${algorithm}, repository opened as ${opened}`;
       this.#report('metadata-algorithm-mismatch', 'meta.json', detail);
     } catch (error) {
+      if (hasCode(error, 'ENOENT')) return 'absent';
       this.#report('metadata-parse-failed', 'meta.json', (error as Error).message);
     }
     return 'error';

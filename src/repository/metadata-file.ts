@@ -1,32 +1,36 @@
 /** `meta.json` on disk: its fs-verity state, not a field of it, says whether a repository is secure. */
-import { closeSync, constants, fsyncSync, openSync, readFileSync, rmSync, writeFileSync, writeSync } from 'node:fs';
+import { closeSync, constants, fsyncSync, openSync, rmSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { CfsError, hasCode, UnsupportedError } from '../../bytes/errors.ts';
 import { EEXIST } from '../linux/errno.ts';
 import { linkOpenFile, O_TMPFILE, renameNoReplace } from '../linux/files.ts';
 import { enableVerity, measureVerity } from '../linux/ioctl.ts';
+import { openRegularFile, readOpenFile } from '../linux/regular-file.ts';
 import { algorithmNumber, isObjectId, type HashAlgorithm } from '../verity/object-id.ts';
 import { TEMPORARY_FILE, temporaryName } from './layout.ts';
 import { objectFiles } from './object-files.ts';
 import { formatMetadata, newMetadata, parseMetadata, type Metadata } from './metadata.ts';
+
+export const MAX_METADATA_FILE = 1024 * 1024;
 
 export interface MetadataFile {
   readonly metadata: Metadata;
   readonly secure: boolean;
 }
 
-/** Undefined if there is no `meta.json`. @throws FormatError, UnsupportedError; CfsError CORRUPT for verity of another algorithm. */
+/** Undefined if there is no `meta.json`. @throws FormatError, UnsupportedError; CfsError CORRUPT, LIMIT for what cannot be that. */
 export function readMetadata(root: string): MetadataFile | undefined {
+  const path = join(root, 'meta.json');
   let fd: number;
   try {
-    fd = openSync(join(root, 'meta.json'), 'r');
+    fd = openRegularFile(path);
   } catch (error) {
     if (hasCode(error, 'ENOENT')) return undefined;
     throw error;
   }
   try {
-    const metadata = parseMetadata(readFileSync(fd, 'utf8'));
-    return { metadata, secure: isSecure(fd, metadata.algorithm, join(root, 'meta.json')) };
+    const metadata = parseMetadata(readOpenFile(fd, path, MAX_METADATA_FILE).toString());
+    return { metadata, secure: isSecure(fd, metadata.algorithm, path) };
   } finally {
     closeSync(fd);
   }
@@ -113,7 +117,7 @@ export function inferMetadata(root: string): MetadataFile | undefined {
     for (const name of names) {
       const algorithm = (['sha256', 'sha512'] as const).find((each) => isObjectId(prefix + name, each));
       if (algorithm === undefined) continue;
-      const fd = openSync(join(root, 'objects', prefix, name), 'r');
+      const fd = openRegularFile(join(root, 'objects', prefix, name));
       try {
         // composefs-rs makes these repositories ones of EROFS format 1.
         return { metadata: newMetadata(algorithm), secure: typeof measureVerity(fd) === 'object' };

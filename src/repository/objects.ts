@@ -1,8 +1,9 @@
 /** Reading objects of a repository. Writing them is the task of transactions. */
-import { closeSync, fstatSync, openSync, readFileSync, statSync } from 'node:fs';
+import { closeSync, fstatSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { ChecksumError, CfsError, hasCode, NotFoundError } from '../../bytes/errors.ts';
 import { measureVerity } from '../linux/ioctl.ts';
+import { openRegularFile } from '../linux/regular-file.ts';
 import { verityDigest } from '../verity/digest.ts';
 import { algorithmNumber, objectPath, type HashAlgorithm, type ObjectId } from '../verity/object-id.ts';
 
@@ -28,12 +29,12 @@ export function objectSize(store: ObjectStore, id: ObjectId): number | undefined
 /**
  * Opens an object for reading. In a secure repository the kernel vouches for what is read; else the content is not looked at.
  *
- * @throws NotFoundError, ChecksumError; CfsError CORRUPT for an object without fs-verity in a secure repository.
+ * @throws NotFoundError, ChecksumError; CfsError CORRUPT for what is no file, and an object without fs-verity in a secure repository.
  */
 export function openObject(store: ObjectStore, id: ObjectId): number {
   let fd: number;
   try {
-    fd = openSync(objectFile(store, id), 'r');
+    fd = openRegularFile(objectFile(store, id));
   } catch (error) {
     if (hasCode(error, 'ENOENT')) throw new NotFoundError(`Object ${id} is missing in ${store.path}`, { id }, error);
     throw error;

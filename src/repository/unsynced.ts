@@ -32,10 +32,12 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { hasCode } from '../../bytes/errors.ts';
+import { readRegularFile } from '../linux/regular-file.ts';
 import { TEMPORARY_FILE, temporaryName } from './layout.ts';
 import { syncDirectories } from './links.ts';
 
 const PREFIX = '.cfs-unsynced-';
+const MAX_SIZE = 64 * 1024;
 
 export interface Mark {
   readonly name: string;
@@ -88,9 +90,10 @@ export function listMarks(root: string): Mark[] {
     .filter((name) => name.startsWith(PREFIX))
     .flatMap((name) => {
       try {
-        return [readMark(name, readFileSync(join(root, name), 'utf8'), boot)];
+        return [readMark(name, readRegularFile(join(root, name), MAX_SIZE).toString(), boot)];
       } catch (error) {
         if (hasCode(error, 'ENOENT')) return [];
+        if (hasCode(error, 'CORRUPT', 'LIMIT')) return [readMark(name, '', boot)];
         throw error;
       }
     });

@@ -52,6 +52,12 @@ function problems({ after: left }: RepairReport): string[] {
   return left.problems.map(formatProblem);
 }
 
+/** Who opens it waits for a writer. */
+function toPipe(file: string): void {
+  rmSync(file);
+  spawnSync('mkfifo', [file]);
+}
+
 interface Damage {
   readonly name: string;
   readonly damage: (file: (id: ObjectId) => string, path: string) => void | Promise<void>;
@@ -87,6 +93,18 @@ const damages: readonly Damage[] = [
       mkdirSync(file(externals[0]!));
     },
     alone: 'partial',
+    kept: true,
+  },
+  {
+    name: 'a named pipe in the place of an object',
+    damage: (file) => toPipe(file(externals[0]!)),
+    alone: 'partial',
+    kept: true,
+  },
+  {
+    name: 'named pipes in the places of the commit stream and the image',
+    damage: (file) => [good.stream, good.image].forEach((id) => toPipe(file(id))),
+    alone: 'left',
     kept: true,
   },
   {

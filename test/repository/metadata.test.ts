@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, statSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import fc from 'fast-check';
@@ -123,6 +123,21 @@ test('Repository.open() of nothing names the path and cfs init', async () => {
   for (const make of [() => undefined, () => mkdirSync(path)]) {
     make();
     await assert.rejects(Repository.open(path), { name: 'NotFoundError', message: new RegExp(`${path}.*cfs init`) });
+  }
+});
+
+test('Repository.open() and init() refuse what cannot be meta.json, and never wait for it', async () => {
+  for (const [make, code] of [
+    [(file: string) => execFileSync('mkfifo', [file]), 'CORRUPT'],
+    [(file: string) => symlinkSync('/dev/zero', file), 'CORRUPT'],
+    [(file: string) => mkdirSync(file), 'CORRUPT'],
+    [(file: string) => writeFileSync(file, Buffer.alloc(2 ** 21, ' ')), 'LIMIT'],
+  ] as const) {
+    const path = freshRepository();
+    unlinkSync(join(path, 'meta.json'));
+    make(join(path, 'meta.json'));
+    await assert.rejects(Repository.open(path), { code });
+    assert.throws(() => Repository.init(path, { algorithm: 'sha256', insecure: true, ensure: true }), { code });
   }
 });
 
