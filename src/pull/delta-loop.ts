@@ -1,10 +1,12 @@
 /** What each thread does for a static delta: take a part, read it, run it, until none is left. */
+import { setImmediate } from 'node:timers/promises';
 import { CfsError, UnsupportedError } from '../../bytes/errors.ts';
 import { runPart } from '../../ostree/delta/interpreter.ts';
 import { readPart, type OpenPayload, type PartServices, type PartSink } from '../../ostree/delta/part-file.ts';
 import type { DeltaSource } from '../../ostree/delta/source.ts';
 import { decodeSuperblock, type DeltaPart, type Superblock } from '../../ostree/delta/superblock.ts';
 import type { Source } from '../../ostree/source.ts';
+import type { CommitContent } from '../commit/content.ts';
 import { ObjectWriter } from '../repository/object-writer.ts';
 import { ResultCollector, type ResultBatch } from './content-job.ts';
 import { DeltaCounters, partName, type DeltaJob, type WantedPart } from './delta-job.ts';
@@ -19,10 +21,14 @@ import { openDecompressor } from './xz.ts';
 const PIECE_SIZE = 64 * 1024;
 /** Milliseconds between looks at whether another thread stopped the job. */
 const LOOK = 50;
+/** The same while the next part comes, which wants to be taken from the network and to be unpacked. */
+const LOOK_AHEAD = 4;
 
 export interface DeltaLoopOptions {
   /** Read the next part while one is run: for a thread that has no others beside it to take that part. */
   readonly ahead?: boolean;
+  /** The commit that the delta starts from, if it is in memory already. */
+  readonly from?: CommitContent | undefined;
   /** Awaited between pieces of work, for a thread that has other things to do. */
   readonly breathe?: Breathe;
 }
@@ -42,7 +48,7 @@ export async function runDeltaLoop(
   job: DeltaJob,
   source: Source,
   emit: (batch: ResultBatch) => void,
-  { ahead = false, breathe }: DeltaLoopOptions = {},
+  { ahead = false, from, breathe }: DeltaLoopOptions = {},
 ): Promise<void> {
   const counters = new DeltaCounters(job);
   const results = new ResultCollector(emit);
@@ -56,16 +62,18 @@ export async function runDeltaLoop(
     const superblock = decodeSuperblock(job.superblock);
     const ingest = new FileIngest(writer, job.writer.algorithm, (bytes) => counters.addBytes(bytes));
     let looked = performance.now();
+    let next: Reading | undefined;
     const pause = (): Promise<void> | undefined => {
       const now = performance.now();
-      if (now - looked < LOOK) return undefined;
+      const isComing = next !== undefined;
+      if (now - looked < (isComing ? LOOK_AHEAD : LOOK)) return undefined;
       looked = now;
       stop();
       stopping.signal.throwIfAborted();
-      return breathe?.();
+      return isComing ? setImmediate() : breathe?.();
     };
     const services = { ...partServices(job, writer), pause };
-    const open = deltaSources(job.store, superblock.from);
+    const open = deltaSources(job.store, superblock.from, from);
     const read = (): Reading | undefined => {
       const wanted = counters.next();
       if (wanted === undefined) return undefined;
@@ -76,7 +84,7 @@ export async function runDeltaLoop(
       payload.catch(() => undefined);
       return { wanted, part, payload };
     };
-    let next = read();
+    next = read();
     try {
       while (next !== undefined) {
         const { wanted, part, payload } = next;

@@ -12,9 +12,13 @@ import { objectFile, openObject, type ObjectStore } from '../repository/objects.
 /** For an old file, of which a patch takes bytes here and there. */
 const MEMORY = 8 * 1024 * 1024;
 
-/** Opens files of the stored commit `from`, which is read when the first is asked for; one is in use at a time. */
-export function deltaSources(store: ObjectStore, from: OstreeChecksum | undefined): OpenReadSource {
-  let content: CommitContent | undefined;
+/** Opens files of the stored commit `from`, which is read when the first is asked for unless it is `known`; one is in use at a time. */
+export function deltaSources(
+  store: ObjectStore,
+  from: OstreeChecksum | undefined,
+  known?: CommitContent,
+): OpenReadSource {
+  let content = known;
   const memory = Buffer.allocUnsafeSlow(MEMORY);
   return (checksum) => {
     if (from === undefined) return undefined;

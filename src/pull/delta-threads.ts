@@ -1,6 +1,7 @@
 /** The threads that run a static delta: this one, and workers beside it. */
 import { availableParallelism } from 'node:os';
 import type { Source } from '../../ostree/source.ts';
+import type { CommitContent } from '../commit/content.ts';
 import type { OnProgress } from '../progress.ts';
 import { batchResults, type ResultBatch } from './content-job.ts';
 import { DeltaCounters, type DeltaJob } from './delta-job.ts';
@@ -22,6 +23,8 @@ export interface DeltaRunOptions {
   readonly onObject: (index: number, object: IngestedFile) => void;
   /** What the wanted parts make, as the superblock has it. */
   readonly unpackedSize: number;
+  /** The commit that the delta starts from, if it is in memory already. */
+  readonly from?: CommitContent | undefined;
 }
 
 const workerFile = new URL(`./delta-worker${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url);
@@ -31,7 +34,7 @@ const workerFile = new URL(`./delta-worker${import.meta.url.endsWith('.ts') ? '.
  * @throws the first error that a thread met, or the reason of the signal. No thread works any more then.
  */
 export async function runDelta(job: DeltaJob, source: Source, options: DeltaRunOptions): Promise<void> {
-  const { signal, onProgress, onObject, unpackedSize } = options;
+  const { signal, onProgress, onObject, unpackedSize, from } = options;
   const counters = new DeltaCounters(job);
   const collect = (batch: ResultBatch): void => {
     for (const { index, file } of batchResults(batch)) onObject(index, file);
@@ -52,7 +55,7 @@ export async function runDelta(job: DeltaJob, source: Source, options: DeltaRunO
       for (let left = workersFor(job, options); left > 0; left--) workers.push(startWorker(workerFile));
       await allEnded([
         ...workers.map((worker) => runInWorker(worker, job, collect, stop)),
-        runDeltaLoop(job, source, collect, { ahead: workers.length === 0, breathe: breather() }),
+        runDeltaLoop(job, source, collect, { ahead: workers.length === 0, from, breathe: breather() }),
       ]);
     } finally {
       await Promise.all(workers.map(({ worker }) => worker.terminate()));

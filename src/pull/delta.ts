@@ -63,6 +63,7 @@ export async function applyDelta(
     if (type === 'file') files.push(object);
     bases.enter(checksum, object);
   };
+  const from = superblock.from === undefined ? undefined : bases.find(superblock.from)?.content;
   let run = 0;
   try {
     const unpackedSize = parts.reduce((sum, part) => sum + part.unpackedSize, 0);
@@ -78,7 +79,8 @@ export async function applyDelta(
       counters: counterMemory(),
     };
     const { threads, signal, onProgress } = options;
-    if (parts.length > 0) await runDelta(job, source, { threads, signal, onProgress, onObject, unpackedSize });
+    const how = { threads, signal, onProgress, onObject, unpackedSize, from };
+    if (parts.length > 0) await runDelta(job, source, how);
     run = parts.length;
   } catch (error) {
     options.signal?.throwIfAborted();

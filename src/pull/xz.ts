@@ -17,7 +17,7 @@ const problems: Readonly<Record<number, string>> = {
 };
 
 /** Bytes that are made by one call: between two it may be ended. */
-const MOST_ROOM = 8 * 1024 * 1024;
+const MOST_ROOM = 32 * 1024 * 1024;
 /** Short arrays may lie on the JavaScript heap, where the collector moves them; so they are copied. */
 const COPY_BELOW = 4096;
 
