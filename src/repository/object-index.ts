@@ -33,6 +33,13 @@ const ROOM = 4 * 1024 * 1024;
 const SORT_IN = `INSERT INTO objects (prefix, record) SELECT prefix, record FROM recent WHERE true ORDER BY prefix
   ON CONFLICT (prefix) DO UPDATE SET record = excluded.record WHERE record <> excluded.record`;
 
+/** Gives the row; of two names with the same prefix the first one's stays. */
+const INSERT = `INSERT INTO objects (prefix, record) VALUES (?, ?)
+  ON CONFLICT (prefix) DO UPDATE SET prefix = excluded.prefix RETURNING id`;
+
+/** Ids of the rows of a list of prefixes, in its order; null for those that are not there. */
+const ROWS_OF = `SELECT json_group_array(objects.id) AS rows FROM json_each(?) LEFT JOIN objects ON prefix = value`;
+
 /** The first 48 bits of a name: a number that JavaScript holds exactly. */
 function prefixOf(name: string): number {
   return Number.parseInt(name.slice(0, 12), 16);
@@ -45,7 +52,6 @@ export class ObjectIndex implements Disposable {
   /** Undefined once it cannot be used. */
   #db: DatabaseSync | undefined;
   readonly #find: StatementSync;
-  readonly #idOf: StatementSync;
   readonly #insert: StatementSync;
   readonly #append: StatementSync;
   /** Entries to be written. */
@@ -64,8 +70,7 @@ export class ObjectIndex implements Disposable {
     this.#onNote = onNote;
     this.#db = db;
     this.#find = db.prepare(`SELECT record FROM objects WHERE prefix = ? AND length(record) <= ${MAX_RECORD_SIZE}`);
-    this.#idOf = db.prepare('SELECT id FROM objects WHERE prefix = ?');
-    this.#insert = db.prepare('INSERT INTO objects (prefix, record) VALUES (?, ?)');
+    this.#insert = db.prepare(INSERT);
     this.#append = db.prepare('INSERT INTO recent (prefix, record) VALUES (?, ?)');
     this.#room = reserve(path);
   }
@@ -128,12 +133,12 @@ export class ObjectIndex implements Disposable {
     this.#write((db) => {
       if (db.prepare('SELECT 1 FROM holders WHERE id = ?').get(stream) !== undefined) return;
       this.#sortIn();
-      const rows: number[] = [];
-      for (const [name, entry] of objects.entries()) {
-        const prefix = prefixOf(name);
-        const known = this.#idOf.get(prefix)?.['id'];
-        rows.push(Number(known ?? this.#insert.run(prefix, encodeRecord(name, entry)).lastInsertRowid));
-      }
+      const all = Array.from(objects.entries());
+      const prefixes = all.map(([name]) => prefixOf(name));
+      const known = db.prepare(ROWS_OF).get(JSON.stringify(prefixes))!['rows'];
+      const rows = (JSON.parse(String(known)) as (number | null)[]).map(
+        (row, i) => row ?? Number(this.#insert.get(prefixes[i]!, encodeRecord(...all[i]!))!['id']),
+      );
       const ids = new Uint8Array(Uint32Array.from(rows).buffer);
       db.prepare('INSERT INTO holders (id, rows) VALUES (?, ?)').run(stream, ids);
     });

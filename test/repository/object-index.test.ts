@@ -102,6 +102,18 @@ describe('ObjectIndex', () => {
     assert.equal(await known(path, new Map([[name, second]])), 1);
   });
 
+  test('holds one of two names that begin alike', async () => {
+    const path = freshRepository();
+    const alike = hex(6);
+    const part = new Map([...entries(2).values()].map((entry) => [alike + hex(26), entry]));
+    const notes: string[] = [];
+    {
+      using index = (await open(path, notes))!;
+      index.hold(hex() as ObjectId, part);
+    }
+    assert.deepEqual([await known(path, part), notes], [1, []]);
+  });
+
   test('is shared by several that are open', async () => {
     const path = freshRepository();
     const [a, b] = [entries(100), entries(100)];
