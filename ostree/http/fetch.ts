@@ -82,7 +82,7 @@ export class Fetch implements Receiver {
   readonly #signal: AbortSignal;
   readonly #progress: Progress;
   /** The mirrors that failed, the latest at the end. */
-  #bad: Map<string, Bad> | undefined;
+  readonly #bad = new Map<string, Bad>();
   #attempts = 0;
   /** The most bytes that were ever held. */
   #farthest = 0;
@@ -131,12 +131,12 @@ export class Fetch implements Receiver {
       const successes = mirrors.successes(bases);
       const farthest = this.#farthest;
       for (const base of mirrors.order(bases)) {
-        const bad = this.#bad?.get(base);
+        const bad = this.#bad.get(base);
         if (bad !== undefined && (bad.failure.kind !== 'transient' || waitFor(bad) > 0)) continue;
         const result = await this.#attempt(base, bad?.idle ?? 0);
         if (result !== undefined) return result;
       }
-      const open = this.#badOnes.filter(({ failure }) => failure.kind === 'transient');
+      const open = Array.from(this.#bad.values()).filter(({ failure }) => failure.kind === 'transient');
       if (open.length === 0) break;
       if (this.#farthest - farthest >= REAL_PROGRESS) round = 0;
       // A mirror that serves others meanwhile is worth as many tries again.
@@ -146,11 +146,7 @@ export class Fetch implements Receiver {
       const asked = Math.min(...open.map(waitFor));
       await sleep(backoff(round, first, backoffMax, asked), this.#signal);
     }
-    throw this.#verdict(this.#badOnes.map(({ failure }) => failure));
-  }
-
-  get #badOnes(): readonly Bad[] {
-    return Array.from(this.#bad?.values() ?? []);
+    throw this.#verdict(Array.from(this.#bad.values(), ({ failure }) => failure));
   }
 
   /** "Not found" only if every mirror says so: one that did not answer may have it. */
@@ -201,7 +197,6 @@ export class Fetch implements Receiver {
       else mirrors.failed(baseUrl);
       const idle = (progress.received > before ? 0 : idleBefore) + error.idle;
       const notBefore = performance.now() + (error.facts.retryAfter ?? 0);
-      this.#bad ??= new Map();
       this.#bad.delete(baseUrl);
       this.#bad.set(baseUrl, { failure: this.#outOfPatience(idle, error), idle, notBefore });
       return undefined;
@@ -249,7 +244,7 @@ export class Fetch implements Receiver {
     }
     const goesOn = progress.accept(this.#base, this.#askedForPart, head);
     this.#checkSize((goesOn ? held : 0) + (contentLength(headers) ?? 0));
-    if (!goesOn && held > 0) return this.#restart();
+    if (!goesOn && held > 0) return this.#give(() => this.#sink.restart());
   }
 
   write(chunk: Uint8Array): void | Promise<void> {
@@ -258,26 +253,19 @@ export class Fetch implements Receiver {
     countReceived?.(chunk.length);
     this.#checkSize(this.#progress.received + chunk.length);
     const wait = rateLimit === undefined ? 0 : reserveBytes(rateLimit, chunk.length);
-    return wait > 0 ? sleep(wait, this.#signal).then(() => this.#take(chunk)) : this.#take(chunk);
+    const take = (): void | Promise<void> => this.#give(() => this.#sink.write(chunk), chunk.length);
+    return wait > 0 ? sleep(wait, this.#signal).then(take) : take();
   }
 
-  #take(chunk: Uint8Array): void | Promise<void> {
+  /** @param bytes are held when the call has ended. */
+  #give(call: () => void | Promise<void>, bytes = 0): void | Promise<void> {
     try {
-      const busy = this.#sink.write(chunk);
-      if (busy !== undefined) return this.#taken(busy, chunk.length);
+      const busy = call();
+      if (busy !== undefined) return this.#taken(busy, bytes);
     } catch (error) {
       throw sinkFailure(error, this.#progress.joined);
     }
-    this.#progress.received += chunk.length;
-  }
-
-  #restart(): void | Promise<void> {
-    try {
-      const busy = this.#sink.restart();
-      if (busy !== undefined) return this.#taken(busy, 0);
-    } catch (error) {
-      throw sinkFailure(error, this.#progress.joined);
-    }
+    this.#progress.received += bytes;
   }
 
   async #taken(busy: Promise<void>, bytes: number): Promise<void> {
@@ -296,7 +284,7 @@ export class Fetch implements Receiver {
       if (total !== undefined && received !== total) {
         throw new Failure('transient', `The transfer ended at byte ${received} of ${total}`, { connection: true });
       }
-      this.#verify(joined);
+      void this.#give(() => this.#sink.verify?.());
     }
     return {
       status: status === 304 ? 304 : 200,
@@ -306,14 +294,6 @@ export class Fetch implements Receiver {
       attempts: this.#attempts,
       joined,
     };
-  }
-
-  #verify(joined: boolean): void {
-    try {
-      this.#sink.verify?.();
-    } catch (error) {
-      throw sinkFailure(error, joined);
-    }
   }
 
   #checkSize(size: number): void {

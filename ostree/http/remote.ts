@@ -93,8 +93,7 @@ export class Remote {
     signal: AbortSignal | undefined,
     bad: BadCopies,
   ): Promise<BadCopies | undefined> {
-    const all = this.#contentBases;
-    const bases = bad === noCopies ? all : all.filter((base) => !bad.bases.includes(base));
+    const bases = this.#contentBases.filter((base) => !bad.bases.includes(base));
     const request = { path, bases, immutable: true, whole: bad.joined, signal };
     const { base, joined } = await this.transport.fetchStream(request, sink);
     if (joined) return { bases: bad.bases, joined };
